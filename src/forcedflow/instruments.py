@@ -1,6 +1,6 @@
 """Instruments: one name for a contract on every venue.
 
-In:  what a person typed or a venue sent (``BTC``, ``BTCUSDT``, ``BTC-USDT-SWAP``, ``BTC/USDT:USDT``).
+In:  what a person typed or a venue sent (``BTC``, ``BTCUSDT``, ``BTC-USDT-SWAP``).
 Out: an `Instrument` with the unified (ccxt-style) name and the venue's own.
 Pure: no I/O, no clock, no global state.
 
@@ -122,7 +122,7 @@ def parse_symbol(text: str, venue: str = "binance") -> Instrument:
     )
 
 
-def to_venue_symbol(instrument: Instrument) -> str:
+def to_venue_symbol(instrument: Instrument) -> str:  # noqa: PLR0911 - one return per venue
     """Return the name under which the venue lists ``instrument``.
 
     Examples

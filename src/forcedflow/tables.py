@@ -70,7 +70,9 @@ class Table:
 
 _HEAD = (
     Column("venue", pl.String, "-", "Lower-case venue id; several joined by + for an aggregate."),
-    Column("symbol", pl.String, "-", "Unified symbol, or a bare coin for a sum over its contracts."),
+    Column(
+        "symbol", pl.String, "-", "Unified symbol, or a bare coin for a sum over its contracts."
+    ),
     Column("event_time", TIME, "UTC ms", "When it happened; for a bar, its end."),
     Column("available_time", TIME, "UTC ms", "First moment at which it could be known."),
 )
@@ -117,7 +119,9 @@ _ALL = (
             Column("high", pl.Float64, "quote per base", "Highest price of the bar."),
             Column("low", pl.Float64, "quote per base", "Lowest price of the bar."),
             Column("close", pl.Float64, "quote per base", "Last price of the bar."),
-            _optional("volume", pl.Float64, "base coins", "Traded volume; null where its unit is unknown."),
+            _optional(
+                "volume", pl.Float64, "base coins", "Traded volume; null where its unit is unknown."
+            ),
             _optional("quote_volume", pl.Float64, "quote", "Traded value."),
             _optional("taker_buy_volume", pl.Float64, "base coins", "Volume bought by takers."),
             _optional("trade_count", pl.Int64, "1", "Number of trades."),
@@ -132,7 +136,9 @@ _ALL = (
             Column("trade_id", pl.String, "-", "The venue's id."),
             Column("price", pl.Float64, "quote per base", "Price.", positive=True),
             Column("amount", pl.Float64, "base coins", "Size."),
-            Column("taker_side", pl.String, "-", "Side of the taker's order.", choices=("buy", "sell")),
+            Column(
+                "taker_side", pl.String, "-", "Side of the taker's order.", choices=("buy", "sell")
+            ),
         ),
         "the trade's own time",
         "day",
@@ -152,7 +158,13 @@ _ALL = (
         "Funding rates: positive means longs pay shorts.",
         ("kind",),
         (
-            Column("kind", pl.String, "-", "Paid, or the venue's running estimate.", choices=("settled", "predicted")),
+            Column(
+                "kind",
+                pl.String,
+                "-",
+                "Paid, or the venue's running estimate.",
+                choices=("settled", "predicted"),
+            ),
             Column("funding_rate", pl.Float64, "1 per interval", "Rate of one interval."),
             _optional("interval_hours", pl.Float64, "h", "Length of the interval."),
         ),
@@ -215,7 +227,9 @@ _ALL = (
         "Cumulative book depth within a distance of price. Not a book.",
         ("distance_pct",),
         (
-            Column("distance_pct", pl.Float64, "%", "Signed distance: bids negative, asks positive."),
+            Column(
+                "distance_pct", pl.Float64, "%", "Signed distance: bids negative, asks positive."
+            ),
             Column("amount", pl.Float64, "base coins", "Cumulative size to that distance."),
             Column("notional_usd", pl.Float64, "USD", "Cumulative value to that distance."),
         ),
@@ -260,7 +274,7 @@ _ALL = (
     ),
     _table(
         "leverage_brackets",
-        "Maintenance margin by position size, dated by the day the schedule took effect or was read.",
+        "Maintenance margin by position size, dated by the day it took effect or was read.",
         ("bracket",),
         (
             Column("bracket", pl.Int32, "1", "1 is the smallest."),
@@ -268,7 +282,9 @@ _ALL = (
             Column("notional_cap", pl.Float64, "quote", "And up to this.", positive=True),
             Column("max_leverage", pl.Float64, "×", "Largest leverage allowed.", positive=True),
             Column("maintenance_margin_rate", pl.Float64, "1", "Rate on the notional."),
-            Column("maintenance_amount", pl.Float64, "quote", "Deducted so that margin is continuous."),
+            Column(
+                "maintenance_amount", pl.Float64, "quote", "Deducted so that margin is continuous."
+            ),
         ),
         "the event time",
     ),
@@ -319,7 +335,7 @@ def check(table: str, frame: pl.DataFrame) -> pl.DataFrame:
         raise SchemaError(table, "-", f"no such table; declared are {', '.join(TABLES)}")
     declared = TABLES[table]
     if unknown := set(frame.columns) - set(declared.schema):
-        raise SchemaError(table, sorted(unknown)[0], "column is not declared for this table")
+        raise SchemaError(table, min(unknown), "column is not declared for this table")
     return pl.DataFrame([_checked(table, column, frame) for column in declared.columns])
 
 
@@ -347,7 +363,12 @@ def _checked(table: str, column: Column, frame: pl.DataFrame) -> pl.Series:
     if column.positive:
         _refuse(table, column, series <= 0, f"value must be above zero [{column.unit}]")
     if column.choices:
-        _refuse(table, column, ~series.is_in(column.choices), f"value must be one of {', '.join(column.choices)}")
+        _refuse(
+            table,
+            column,
+            ~series.is_in(column.choices),
+            f"value must be one of {', '.join(column.choices)}",
+        )
     return series
 
 

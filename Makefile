@@ -1,0 +1,44 @@
+# The contributor's menu. Every target works from a fresh clone with Python >= 3.11 and make.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV_PYTHON_DOWNLOADS ?= never
+export UV_PYTHON_DOWNLOADS
+
+ENV := .venv
+BIN := $(ENV)/bin
+STAMP := $(ENV)/.ready
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## make .venv with every extra and tool, and compile the kernels
+
+$(STAMP): pyproject.toml uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv sync --quiet --locked --all-extras --group dev
+	$(BIN)/forcedflow warmup
+	@touch $@
+
+demo: setup ## import the real data at hand and show a heatmap, its zones and what it rests on
+	@$(BIN)/python examples/demo.py
+
+test: setup lint types ## everything CI runs
+	$(BIN)/python -m pytest
+
+lint: setup ## style, spelling and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell src tests docs benchmarks examples *.md
+	$(BIN)/lint-imports
+
+types: setup ## mypy --strict
+	$(BIN)/mypy
+
+docs: setup ## regenerate the generated reference pages
+	$(BIN)/python docs/generate.py
+
+bench: setup ## how fast, against whom
+	$(BIN)/python -m benchmarks
+
+.PHONY: help setup demo test lint types docs bench
