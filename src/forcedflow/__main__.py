@@ -1,0 +1,5 @@
+"""``python -m forcedflow`` is the ``forcedflow`` command."""
+
+from forcedflow.cli import main
+
+main()

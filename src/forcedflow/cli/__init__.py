@@ -1,0 +1,5 @@
+"""The command line. `main` is the ``forcedflow`` command."""
+
+from forcedflow.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,63 @@
+"""The command line: which commands there are. Each lives in a file of its own name.
+
+In:  arguments.   Out: an exit status: 0 done, 2 usage, 3 no data, 5 data that breaks its schema.
+Commands are imported when they run, so that asking for help costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from forcedflow import __version__
+from forcedflow.errors import ForcedflowError
+
+app = App(
+    name="forcedflow",
+    help=(
+        "Where leveraged crypto positions are force-closed, and what that estimate is worth.\n\n"
+        "Educational and analytical; never advice. Places no orders."
+    ),
+    version=__version__,
+    version_flags=["--version"],
+    result_action="return_value",
+)
+
+_COMMANDS = {
+    "import": ("import_", "Read vendor files into the lake."),
+    "coverage": ("coverage", "Show what the lake holds, its gaps and what each feed is worth."),
+    "heatmap": ("heatmap", "Draw how much would be force-closed at every price, over time."),
+    "zones": ("zones", "List the clusters of estimated liquidations around the price."),
+    "doctor": ("doctor", "Check the installation and the lake."),
+    "warmup": ("warmup", "Compile the kernels once, so that no command waits for it."),
+}
+
+for _name, (_module, _help) in _COMMANDS.items():
+    app.command(f"forcedflow.cli.{_module}:run", name=_name, help=_help)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit status."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Return the exit status of one command; every error is one message on standard error."""
+    try:
+        status = app(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        sys.stderr.write(f"error: {error}\nhint: forcedflow --help\n")
+        return 2
+    except ForcedflowError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output left (``| head``); that is not a failure of ours.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was finished is kept\n")
+        return 130
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,115 @@
+"""What every command shares: the lake, times, output.
+
+In:  what a person typed.   Out: values for the layers below; text and JSON on standard output.
+Nothing heavy is imported here; a command pays for what it uses.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forcedflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from forcedflow.store import Lake
+
+_DURATIONS_MS = {
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "y": 31_536_000_000,
+}
+
+
+def open_lake(lake: Path | None, *, create: bool = False) -> Lake:
+    """Return the lake that ``--lake`` or the settings name.
+
+    Raises
+    ------
+    NoDataError
+        If there is none yet and ``create`` is false.
+    """
+    from forcedflow.settings import read_settings
+    from forcedflow.store import Lake
+
+    return Lake(lake if lake is not None else read_settings().lake_path, create=create)
+
+
+def parse_time(text: str) -> int:
+    """Return a UTC time in milliseconds.
+
+    Examples
+    --------
+    >>> parse_time("2026-02-06T00:00Z"), parse_time("2026-02-06")
+    (1770336000000, 1770336000000)
+    """
+    try:
+        parsed = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is no time\nhint: write 2026-02-06T00:00Z, or 2026-02-06 for midnight"
+        ) from error
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC)
+    return round(parsed.timestamp() * 1000)
+
+
+def parse_duration(text: str) -> int:
+    """Return a span in milliseconds.
+
+    Examples
+    --------
+    >>> parse_duration("12h"), parse_duration("7d")
+    (43200000, 604800000)
+    """
+    number, unit = text.strip()[:-1], text.strip()[-1:]
+    if unit not in _DURATIONS_MS or not number.isdigit() or int(number) == 0:
+        raise UsageError(f"{text!r} is no span of time\nhint: write 12h, 7d, 4w or 1y")
+    return int(number) * _DURATIONS_MS[unit]
+
+
+def format_time(ms: float) -> str:
+    """Return a UTC time to the minute.
+
+    Examples
+    --------
+    >>> format_time(1770336000000)
+    '2026-02-06 00:00Z'
+    """
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def iso_time(ms: float) -> str:
+    """Return a UTC time in ISO 8601, to the millisecond only where there are any."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    precision = "milliseconds" if ms % 1000 else "seconds"
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def console() -> Console:
+    """Return the console on standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def warn(text: str) -> None:
+    """Say something on standard error."""
+    sys.stderr.write(f"warning: {text}\n")
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document to standard output.
+
+    A float that is not a number has no place in JSON; whoever builds the value turns it into null.
+    """
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    sys.stdout.write(text + "\n")
