@@ -1,0 +1,11 @@
+"""The lake: where rows live between the edges that fetch them and the core that computes.
+
+In:  checked rows of the declared tables.   Out: the same rows, each key once, with its source.
+Knows tables, not analysis.
+"""
+
+from forcedflow.store.commit import TableChange
+from forcedflow.store.lake import CompactResult, Lake, WriteResult
+from forcedflow.store.manifest import Receipt
+
+__all__ = ["CompactResult", "Lake", "Receipt", "TableChange", "WriteResult"]
