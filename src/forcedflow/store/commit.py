@@ -18,7 +18,14 @@ from forcedflow.errors import DamagedFileError
 from forcedflow.store import manifest
 from forcedflow.store.merge import apply, merge
 from forcedflow.store.partitions import Partition
-from forcedflow.store.parts import REMEDY, Part, list_part_files, read_parts, write_part
+from forcedflow.store.parts import (
+    REMEDY,
+    Part,
+    check_parts,
+    list_part_files,
+    read_parts,
+    write_part,
+)
 
 MAX_PARTS = 64
 """Files of one partition at which a write merges them; bounds what a reader must open."""
@@ -79,7 +86,7 @@ def store_rows(
     Raises
     ------
     DamagedFileError
-        If a stored file is missing or cannot be read.
+        If a stored file is missing or is not what was written.
     """
     sweep(connection, root / partition.folder)
     parts = _parts_of(connection, partition)
@@ -109,7 +116,7 @@ def merge_parts(root: Path, connection: sqlite3.Connection, partition: Partition
     Raises
     ------
     DamagedFileError
-        If a stored file is missing or cannot be read.
+        If a stored file is missing or is not what was written.
     """
     parts = _parts_of(connection, partition)
     if len(parts) < 2:
@@ -165,6 +172,8 @@ def _read_all(root: Path, partition: Partition, parts: list[Part]) -> pl.DataFra
     if not parts:
         return tables.empty(partition.table)
     try:
+        # Checked every time: a rewrite would give damage a checksum of its own.
+        check_parts(root, parts)
         return read_parts(root, partition.table, parts)
     except FileNotFoundError as error:
         # The writer reads under its lock: nobody else can have superseded the file.

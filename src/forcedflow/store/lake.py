@@ -23,7 +23,7 @@ from forcedflow.store import manifest
 from forcedflow.store.commit import TableChange, merge_parts, store_rows, sweep, unlink
 from forcedflow.store.manifest import Manifest, Receipt
 from forcedflow.store.partitions import split
-from forcedflow.store.parts import REMEDY, Part, is_intact, read_parts, row_order
+from forcedflow.store.parts import REMEDY, Part, check_parts, is_intact, read_parts, row_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class Lake:
     def __init__(self, root: Path, create: bool = False) -> None:
         self.root = Path(root).absolute()
         self._manifest = Manifest(self.root / "manifest.sqlite")
+        self._checked: set[str] = set()
         if self.root.exists() and not self.root.is_dir():
             raise UsageError(f"{self.root} is a file; a lake is a folder")
         if create:
@@ -124,7 +125,7 @@ class Lake:
         SchemaError
             If a frame is not what its table declares; nothing is stored then.
         DamagedFileError
-            If stored rows that must be compared cannot be read; nothing is stored then.
+            If stored rows that must be compared are missing or damaged; nothing is stored then.
         """
         checked = {table: tables.check(table, frame) for table, frame in frames.items()}
         pieces = [piece for table, frame in checked.items() for piece in split(table, frame)]
@@ -155,7 +156,8 @@ class Lake:
     ) -> pl.DataFrame:
         """Return stored rows, sorted by event time and then by the rest of the key.
 
-        One call sees one state of the lake: a write is in it wholly or not at all.
+        One call sees one state of the lake: a write is in it wholly or not at all. Each file's
+        checksum is compared the first time that this object reads it.
 
         Parameters
         ----------
@@ -180,7 +182,7 @@ class Lake:
         SchemaError
             If the table or a column is not declared.
         DamagedFileError
-            If a file is missing or cannot be read; names the file and the remedy.
+            If a file is missing or is not what was written; names the file and the remedy.
         """
         wanted = _declared_columns(table, columns)
         filters = _filters(start_ms, end_ms, available_by_ms)
@@ -193,6 +195,7 @@ class Lake:
             if lost := [part for part in parts if part.path in outdated]:
                 raise DamagedFileError(str(self.root / lost[0].path), f"is missing\n{REMEDY}")
             try:
+                self._check_once(parts)
                 rows = read_parts(self.root, table, parts, filters)
             except FileNotFoundError:
                 outdated = {p.path for p in parts if not (self.root / p.path).exists()}
@@ -238,7 +241,7 @@ class Lake:
         Raises
         ------
         DamagedFileError
-            If a file to be merged cannot be read; partitions merged before stay merged.
+            If a file to be merged is damaged; partitions merged before stay merged.
         """
         with self._manifest.reading() as connection:
             counted = Counter(part.partition for part in manifest.select_parts(connection))
@@ -282,6 +285,11 @@ class Lake:
                 manifest.delete_receipts(connection)
         unlink(self.root, damaged)
         return [self.root / part.path for part in damaged]
+
+    def _check_once(self, parts: Sequence[Part]) -> None:
+        fresh = [part for part in parts if part.path not in self._checked]
+        check_parts(self.root, fresh)
+        self._checked.update(part.path for part in fresh)
 
     def _parts(
         self,

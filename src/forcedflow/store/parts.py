@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from forcedflow.errors import DamagedFileError
+from forcedflow.errors import DamagedFileError, DataError
 from forcedflow.store.partitions import Partition
 from forcedflow.tables import TABLES
 
@@ -120,26 +120,48 @@ def read_parts(
     FileNotFoundError
         If a file is gone: the caller knows whether that is damage or a newer manifest.
     DamagedFileError
-        If a file is not the one that was written.
+        If a file that cannot be read is not what was written.
+    DataError
+        If intact files do not hold the columns that the table declares.
+    """
+    paths = [root / part.path for part in parts]
+    # Folder names repeat what the columns say; a bracket in a path is no pattern.
+    scan = pl.scan_parquet(paths, hive_partitioning=False, glob=False, schema=TABLES[table].schema)
+    try:
+        return scan.filter(*filters).collect()
+    except pl.exceptions.PolarsError as error:
+        check_parts(root, parts)  # a file damaged after it was first checked is named here
+        raise DataError(
+            f"{root / table}: the files do not hold the columns of {table}: {error}\n"
+            "hint: another version of forcedflow wrote them; import again into a new lake"
+        ) from error
+
+
+def check_parts(root: Path, parts: Sequence[Part]) -> None:
+    """Return if every file is, byte for byte, what was written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is gone: the caller knows whether that is damage or a newer manifest.
+    DamagedFileError
+        If a file's content is another; names it and the remedy.
     """
     for part in parts:
-        found = (root / part.path).stat().st_size
-        if found != part.size:
-            problem = f"holds {found} bytes, the manifest says {part.size}\n{REMEDY}"
-            raise DamagedFileError(str(root / part.path), problem)
-    try:
-        return _scan(root, table, parts, filters)
-    except pl.exceptions.PolarsError as error:
-        raise _name_the_damage(root, table, parts, filters, error) from error
+        with (root / part.path).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != part.sha256:
+            problem = f"its checksum is {found[:12]}…, the manifest says {part.sha256[:12]}…"
+            raise DamagedFileError(str(root / part.path), f"{problem}\n{REMEDY}")
 
 
 def is_intact(root: Path, part: Part) -> bool:
     """Return whether the file is there, byte for byte as it was written."""
     try:
-        with (root / part.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == part.sha256
-    except FileNotFoundError:
+        check_parts(root, [part])
+    except (FileNotFoundError, DamagedFileError):
         return False
+    return True
 
 
 def list_part_files(folder: Path) -> list[tuple[int, Path]]:
@@ -159,33 +181,6 @@ def list_part_files(folder: Path) -> list[tuple[int, Path]]:
 def row_order(table: str) -> list[str]:
     """Return the columns that rows are sorted by: event time, then the rest of the key."""
     return ["event_time", *(name for name in TABLES[table].key if name != "event_time")]
-
-
-def _scan(
-    root: Path, table: str, parts: Sequence[Part], filters: Sequence[pl.Expr]
-) -> pl.DataFrame:
-    schema = TABLES[table].schema
-    paths = [root / part.path for part in parts]
-    # Folder names repeat what the columns say; a bracket in a path is no pattern.
-    scan = pl.scan_parquet(paths, hive_partitioning=False, glob=False, schema=schema)
-    return scan.filter(*filters).collect()
-
-
-def _name_the_damage(
-    root: Path,
-    table: str,
-    parts: Sequence[Part],
-    filters: Sequence[pl.Expr],
-    error: pl.exceptions.PolarsError,
-) -> DamagedFileError:
-    # Polars does not say which of many files it stumbled over.
-    for part in parts:
-        try:
-            _scan(root, table, [part], filters)
-        except pl.exceptions.PolarsError as cause:
-            problem = f"is not readable as {table}: {cause}\n{REMEDY}"
-            return DamagedFileError(str(root / part.path), problem)
-    return DamagedFileError(str(root / table), f"is not readable: {error}\n{REMEDY}")
 
 
 def _write_content(file: BinaryIO, content: bytes) -> None:

@@ -1,0 +1,178 @@
+"""The ``coverage`` command: what the lake holds, its gaps and what each feed is worth.
+
+In:  symbols, venues, a lake.   Out: a table for people or JSON, times in UTC.
+Free of network access; reads the lake alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forcedflow.cli import options
+from forcedflow.errors import NoDataError, UsageError
+from forcedflow.instruments import parse_symbol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from forcedflow.store.coverage import CoverageRow, Gap
+
+_UNITS_MS = (
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("min", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+)
+
+
+def run(
+    *symbols: str, venue: str | None = None, lake: Path | None = None, json: bool = False
+) -> None:
+    """Show what the lake holds, its gaps and what each feed is worth.
+
+    Parameters
+    ----------
+    symbols
+        Symbols to show; all of them by default. A bare coin means all of its contracts.
+    venue
+        Venues to show, separated by commas; all of them by default.
+    lake
+        Folder of the lake.
+    json
+        Write JSON instead of a table.
+    """
+    from forcedflow.store.coverage import coverage
+
+    held = options.open_lake(lake)
+    series = held.series()
+    venues = None if venue is None else [name.strip().lower() for name in venue.split(",")]
+    chosen = {
+        (name, symbol)
+        for _, name, symbol in series
+        if (venues is None or name in venues)
+        and (not symbols or any(_means(text, name, symbol) for text in symbols))
+    }
+    if not chosen:
+        raise NoDataError(_nothing(symbols, venue, series))
+    found = coverage(
+        held,
+        venue=sorted({name for name, _ in chosen}),
+        symbol=sorted({symbol for _, symbol in chosen}),
+    )
+    rows = [row for row in found if (row.venue, row.symbol) in chosen]
+    if json:
+        options.print_json({"tables": [_to_json(row) for row in rows]})
+    else:
+        _print_tables(options.console(), rows)
+
+
+def _means(text: str, venue: str, symbol: str) -> bool:
+    """Return whether a person who types ``text`` means the symbol held for the venue."""
+    if text == symbol or text.upper() == symbol.partition("/")[0].upper():
+        return True
+    try:
+        return parse_symbol(text, venue).symbol == symbol
+    except UsageError:
+        return False  # another venue's own name for a contract
+
+
+def _nothing(
+    symbols: Sequence[str], venue: str | None, series: Sequence[tuple[str, str, str]]
+) -> str:
+    if not series:
+        return "the lake is empty\nhint: forcedflow import KIND PATH"
+    wanted = f"{', '.join(symbols) or 'any symbol'} of {venue or 'any venue'}"
+    pairs = sorted({f"{symbol} of {name}" for _, name, symbol in series})
+    rest = f" and {len(pairs) - 8} more" if len(pairs) > 8 else ""
+    return (
+        f"the lake holds nothing for {wanted}; it holds {', '.join(pairs[:8])}{rest}\n"
+        "hint: forcedflow import KIND PATH"
+    )
+
+
+def _to_json(row: CoverageRow) -> dict[str, object]:
+    longest = row.longest_gap
+    return {
+        "table": row.table,
+        "venue": row.venue,
+        "symbol": row.symbol,
+        "price_type": row.price_type,
+        "interval_ms": row.interval_ms,
+        "kind": row.kind,
+        "rows": row.rows,
+        "first_event_time": options.iso_time(row.first_ms),
+        "last_event_time": options.iso_time(row.last_ms),
+        "step_ms": row.step_ms,
+        "gap_count": None if row.gaps is None else len(row.gaps),
+        "longest_gap": None if longest is None else _gap_to_json(longest),
+        "gaps": None if row.gaps is None else [_gap_to_json(gap) for gap in row.gaps],
+        "completeness": row.completeness,
+        "sources": row.sources,
+    }
+
+
+def _gap_to_json(gap: Gap) -> dict[str, object]:
+    return {
+        "start": options.iso_time(gap.start_ms),
+        "end": options.iso_time(gap.end_ms),
+        "length_ms": gap.length_ms,
+    }
+
+
+def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:
+    from rich.table import Table
+
+    columns: dict[str, Callable[[CoverageRow], str]] = {
+        "table": _describe,
+        "rows": lambda row: f"{row.rows:,}",
+        "first and last (UTC)": lambda row: (
+            f"{options.format_time(row.first_ms)}\n{options.format_time(row.last_ms)}"
+        ),
+        "step": lambda row: "–" if row.step_ms is None else _span(row.step_ms),
+        "gaps": _describe_gaps,
+        "from": lambda row: "\n".join(row.sources),
+    }
+    for venue, symbol in sorted({(row.venue, row.symbol) for row in rows}):
+        table = Table(title=f"{symbol} · {venue}", title_justify="left", box=None, padding=(0, 1))
+        for name in columns:
+            table.add_column(name, justify="right" if name in {"rows", "step"} else "left")
+        for row in rows:
+            if (row.venue, row.symbol) == (venue, symbol):
+                table.add_row(*(describe(row) for describe in columns.values()))
+        console.print(table)
+        console.print()
+
+
+def _describe(row: CoverageRow) -> str:
+    interval = None if row.interval_ms is None else _span(row.interval_ms)
+    name = " ".join(part for part in (row.table, row.price_type, row.kind, interval) if part)
+    if row.completeness is None:
+        return name
+    return f"{name}\nfeed: {', then '.join(row.completeness)}"
+
+
+def _describe_gaps(row: CoverageRow) -> str:
+    if row.gaps is None:
+        return "–"
+    longest = row.longest_gap
+    if longest is None:
+        return "none"
+    return (
+        f"{len(row.gaps):,}, longest {_span(longest.length_ms)}\n"
+        f"from {options.format_time(longest.start_ms)}"
+    )
+
+
+def _span(ms: int) -> str:
+    """Return a span in its largest unit, with one decimal where it is not whole.
+
+    Examples
+    --------
+    >>> _span(300_000), _span(3_600_000), _span(129_600_000), _span(250)
+    ('5 min', '1 h', '1.5 d', '250 ms')
+    """
+    unit, size = next((unit, size) for unit, size in _UNITS_MS if ms >= size)
+    return f"{ms // size} {unit}" if ms % size == 0 else f"{ms / size:.1f} {unit}"
