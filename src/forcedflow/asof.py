@@ -1,0 +1,131 @@
+"""As of: the one door through which stages see the lake.
+
+In:  a lake, an instrument, a moment. [UTC ms]   Out: `Market`, with no row that was not yet known.
+Reads the lake; nothing else.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from forcedflow.errors import NoDataError, UsageError
+from forcedflow.instruments import Instrument
+from forcedflow.margin import (
+    BracketSchedule,
+    MarginRule,
+    default_schedules,
+    rule_for,
+    schedule_as_of,
+    schedule_from_rows,
+    schedules_from_table,
+)
+from forcedflow.pipeline import Market
+from forcedflow.store import Lake
+from forcedflow.units import DAY_MS
+
+HISTORY_DAYS = 400
+"""How far back a ladder starts: fifty times the longest half-life, so nothing older matters."""
+
+
+def read_market(lake: Lake, instrument: Instrument, at_ms: int | None = None) -> Market:
+    """Return what could be known of an instrument at a moment.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int, optional
+        The moment; the newest moment the lake knows where left out. [UTC ms]
+
+    Returns
+    -------
+    Market
+
+    Raises
+    ------
+    NoDataError
+        If no open interest of the instrument was known by then; says what is held instead.
+    """
+    venue, symbol = instrument.venue, instrument.symbol
+    moment = at_ms if at_ms is not None else _newest_known(lake, instrument)
+    start = moment - HISTORY_DAYS * DAY_MS
+    # The first day is whole, so that the start of history does not move with every bar.
+    start -= start % DAY_MS
+
+    def rows(table: str) -> pl.DataFrame:
+        return lake.read(table, venue=venue, symbol=symbol, start_ms=start, available_by_ms=moment)
+
+    open_interest = rows("open_interest")
+    if open_interest.is_empty():
+        raise NoDataError(_nothing_held(lake, instrument))
+    klines = rows("klines")
+    brackets = lake.read("leverage_brackets", venue=venue, symbol=symbol, available_by_ms=moment)
+    schedule, notes = _schedule(brackets, instrument, moment)
+    return Market(
+        instrument=instrument,
+        at_ms=moment,
+        open_interest=open_interest,
+        mark_klines=klines.filter(pl.col("price_type") == "mark"),
+        trade_klines=klines.filter(pl.col("price_type") == "last"),
+        funding=rows("funding"),
+        schedule=schedule,
+        rule=_rule(instrument, moment),
+        notes=notes,
+    )
+
+
+def _newest_known(lake: Lake, instrument: Instrument) -> int:
+    known = lake.read(
+        "open_interest",
+        venue=instrument.venue,
+        symbol=instrument.symbol,
+        columns=["available_time"],
+    )
+    if known.is_empty():
+        raise NoDataError(_nothing_held(lake, instrument))
+    return int(known.select(pl.col("available_time").dt.epoch("ms").max()).item())
+
+
+def _schedule(
+    stored: pl.DataFrame, instrument: Instrument, at_ms: int
+) -> tuple[BracketSchedule, tuple[str, ...]]:
+    """Brackets in force; else the earliest held, else a stated assumption; each said in words."""
+    venue, symbol = instrument.venue, instrument.symbol
+    schedules = (*schedules_from_table(stored), *default_schedules(venue))
+    held = [s for s in schedules if s.symbol in {symbol, "*"}]
+    if any(s.effective_ms <= at_ms for s in held):
+        return schedule_as_of(held, symbol, at_ms), ()
+    if held:
+        earliest = min(held, key=lambda s: s.effective_ms)
+        return earliest, (
+            "leverage brackets are of a later day than the moment asked about: no older ones held",
+        )
+    assumed = schedule_from_rows(
+        venue,
+        symbol,
+        0,
+        [(1e12, 0.01, 50.0)],
+        source="assumed: 1 % maintenance margin, at most 50×; no brackets held",
+        partial=True,
+    )
+    return assumed, (f"no leverage brackets of {venue} {symbol} are held; 1 % and 50× are assumed",)
+
+
+def _rule(instrument: Instrument, at_ms: int) -> MarginRule:
+    try:
+        return rule_for(
+            instrument.venue, "inverse" if instrument.kind == "inverse" else "linear", at_ms
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _nothing_held(lake: Lake, instrument: Instrument) -> str:
+    held = sorted(
+        f"{venue} {symbol}" for table, venue, symbol in lake.series() if table == "open_interest"
+    )
+    known = f"the lake has it for {', '.join(held)}" if held else "the lake has none at all"
+    return (
+        f"no open interest of {instrument.venue} {instrument.symbol} known at that time; {known}\n"
+        "hint: forcedflow import binance-vision PATH, or choose another --at or --venue"
+    )

@@ -1,0 +1,201 @@
+"""The ladder's one loop, compiled.
+
+In:  bars in lattice coordinates (log price ÷ bin width, funding already subtracted), opens in
+     contracts, and the ladder's state, which is changed in place.
+Out: swept and alive contracts per bar and side; optionally the picture and the design matrix.
+Free of everything but arrays. Its readable twin is ``tests/reference/ladder.py``.
+
+Numba's cache does not see changes in other files and freezes globals, so the whole loop stands
+here and constants are arguments.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from forcedflow.units import F8, I8, F8x2
+
+
+@njit(cache=True, nogil=True)
+def _sweep_down(mass: F8x2, top: I8, a: int, reach: int) -> float:
+    # Live longs of an atom are a prefix of the bins, so this is a walk down from the highest.
+    b = top[a]
+    taken = 0.0
+    while b >= reach:
+        taken += mass[a, b]
+        mass[a, b] = 0.0
+        b -= 1
+    top[a] = b
+    return taken
+
+
+@njit(cache=True, nogil=True)
+def _sweep_up(mass: F8x2, bottom: I8, a: int, reach: int) -> float:
+    b = bottom[a]
+    taken = 0.0
+    while b <= reach:
+        taken += mass[a, b]
+        mass[a, b] = 0.0
+        b += 1
+    bottom[a] = b
+    return taken
+
+
+@njit(cache=True, nogil=True)
+def replay(
+    low: F8,
+    high: F8,
+    close: F8,
+    entry: F8x2,
+    entry_weight: F8,
+    opens_long: F8x2,
+    opens_short: F8x2,
+    decay: F8x2,
+    first: int,
+    long_mass: F8x2,
+    short_mass: F8x2,
+    top: I8,
+    bottom: I8,
+    growth: F8,
+    added: F8x2,
+    consumed: F8x2,
+    closed: F8x2,
+    alive: F8x2,
+    offset_long: F8,
+    offset_short: F8,
+    share: F8,
+    class_of: I8,
+    role_of: I8,
+    band_of: I8,
+    swept: F8x2,
+    alive_per_bar: F8x2,
+    design: np.ndarray[tuple[int, int, int], np.dtype[np.float64]],
+    column_of: I8,
+    shift_floor: I8,
+    shift_ceil: I8,
+    view_first: int,
+    view_step: int,
+    image: np.ndarray[tuple[int, int, int, int], np.dtype[np.float32]],
+) -> int:
+    n_bars, n_atoms, n_bins = low.size, share.size, long_mass.shape[1]
+    n_classes, n_points = growth.size, entry_weight.size
+    n_view = image.shape[3]
+    outside = 0
+    for t in range(n_bars):
+        # 1. Voluntary closes: one multiply per half-life class; mass is stored divided by growth.
+        for k in range(n_classes):
+            d = decay[t, k]
+            growth[k] *= d
+            for side in range(2):
+                closed[side, k] += alive[side, k] * (1.0 - d)
+                alive[side, k] *= d
+            if growth[k] < 1e-12:
+                for a in range(n_atoms):
+                    if class_of[a] == k:
+                        for b in range(n_bins):
+                            long_mass[a, b] *= growth[k]
+                            short_mass[a, b] *= growth[k]
+                growth[k] = 1.0
+        # 2. The mark's range takes what was there before this bar: longs at or above the low,
+        #    shorts at or below the high.
+        reach_long = int(low[t] - first)
+        reach_short = int(high[t] - first)
+        swept_long = 0.0
+        swept_short = 0.0
+        for a in range(n_atoms):
+            k = class_of[a]
+            if top[a] >= reach_long:
+                taken = growth[k] * _sweep_down(long_mass, top, a, reach_long)
+                swept_long += taken
+                consumed[0, k] += taken
+                alive[0, k] -= taken
+                if design.size:
+                    design[0, a, t] += taken
+            if bottom[a] <= reach_short:
+                taken = growth[k] * _sweep_up(short_mass, bottom, a, reach_short)
+                swept_short += taken
+                consumed[1, k] += taken
+                alive[1, k] -= taken
+                if design.size:
+                    design[1, a, t] += taken
+        # 3. This bar's opens, spread over its range and split between the two nearest bins.
+        #    What the close has already passed is gone at once: the close comes last.
+        last = int(close[t] - first)
+        for a in range(n_atoms):
+            k = class_of[a]
+            scale = share[a] / growth[k]
+            amount = opens_long[t, role_of[a]]
+            if amount > 0.0:
+                for p in range(n_points):
+                    x = entry[t, p] + offset_long[a] - first - 0.5
+                    b = int(x)
+                    if x < 0.0 or b + 1 >= n_bins:
+                        outside += 1
+                        continue
+                    value = amount * entry_weight[p] * scale
+                    upper = value * (x - b)
+                    long_mass[a, b] += value - upper
+                    long_mass[a, b + 1] += upper
+                    top[a] = max(top[a], b + 1)
+                entered = amount * share[a]
+                added[0, k] += entered
+                alive[0, k] += entered
+                if top[a] >= last:
+                    taken = growth[k] * _sweep_down(long_mass, top, a, last)
+                    swept_long += taken
+                    consumed[0, k] += taken
+                    alive[0, k] -= taken
+                    if design.size:
+                        design[0, a, t] += taken
+            amount = opens_short[t, role_of[a]]
+            if amount > 0.0:
+                for p in range(n_points):
+                    x = entry[t, p] + offset_short[a] - first - 0.5
+                    b = int(x)
+                    if x < 0.0 or b + 1 >= n_bins:
+                        outside += 1
+                        continue
+                    value = amount * entry_weight[p] * scale
+                    upper = value * (x - b)
+                    short_mass[a, b] += value - upper
+                    short_mass[a, b + 1] += upper
+                    bottom[a] = min(bottom[a], b)
+                entered = amount * share[a]
+                added[1, k] += entered
+                alive[1, k] += entered
+                if bottom[a] <= last:
+                    taken = growth[k] * _sweep_up(short_mass, bottom, a, last)
+                    swept_short += taken
+                    consumed[1, k] += taken
+                    alive[1, k] -= taken
+                    if design.size:
+                        design[1, a, t] += taken
+        swept[t, 0] = swept_long
+        swept[t, 1] = swept_short
+        total_long = 0.0
+        total_short = 0.0
+        for k in range(n_classes):
+            total_long += alive[0, k]
+            total_short += alive[1, k]
+        alive_per_bar[t, 0] = total_long
+        alive_per_bar[t, 1] = total_short
+        # 4. At a column's last bar, the picture.
+        column = column_of[t]
+        if column >= 0:
+            down = first + shift_floor[t] - view_first
+            up = first + shift_ceil[t] - view_first
+            for a in range(n_atoms):
+                g = growth[class_of[a]]
+                band = band_of[a]
+                for b in range(max(0, -down), top[a] + 1):
+                    p = (b + down) // view_step
+                    if p >= n_view:
+                        break
+                    image[column, 0, band, p] += np.float32(long_mass[a, b] * g)
+                for b in range(max(bottom[a], -up), n_bins):
+                    p = (b + up) // view_step
+                    if p >= n_view:
+                        break
+                    image[column, 1, band, p] += np.float32(short_mass[a, b] * g)
+    return outside

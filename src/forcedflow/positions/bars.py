@@ -1,0 +1,266 @@
+"""Bars: what each interval of open interest saw, in the only order that is causal.
+
+In:  tables of open interest, mark and trade klines and funding, already cut to what was known.
+Out: `Bars`, arrays over time, and the `BarSources` that name where each part came from.
+Pure: frames in, arrays out; no I/O, no clock, no global state.
+
+The clock is the open interest's own: a bar runs from one observation to the next, so a gap makes
+one long bar rather than invented short ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from forcedflow.errors import NoDataError
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
+
+VolumeSource: TypeAlias = Literal["bar", "coarser bar", "trailing turnover", "missing"]
+VOLUME_SOURCES: tuple[VolumeSource, ...] = ("bar", "coarser bar", "trailing turnover", "missing")
+
+_STALE_KLINE_MS = 3 * HOUR_MS
+_TURNOVER_DAYS = 30
+_LEAST_TURNOVER_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bars of one instrument, ``n`` of them, each known in full at its end.
+
+    Parameters
+    ----------
+    end_ms : ndarray of int, shape (n,)
+        End of each bar. [UTC ms]
+    elapsed_ms : ndarray of int, shape (n,)
+        Length of each bar. [ms]
+    low, high, close : ndarray, shape (n,)
+        Mark price over the bar. [quote per base]
+    open_interest : ndarray, shape (n,)
+        One-sided open interest at the end. [base coins]
+    change : ndarray, shape (n,)
+        Its change over the bar. [base coins]
+    volume : ndarray, shape (n,)
+        Traded volume; NaN where nothing is known of it. [base coins]
+    taker_buy_share : ndarray, shape (n,)
+        Share of the volume bought by takers; NaN where unknown. [1]
+    funding_rate : ndarray, shape (n,)
+        Funding settled inside the bar; positive means longs paid. [1]
+    volume_source : ndarray of int, shape (n,)
+        Index into `VOLUME_SOURCES`.
+    mark_from_klines : ndarray of bool, shape (n,)
+        Whether low and high come from mark klines rather than from two closes.
+    """
+
+    end_ms: I8
+    elapsed_ms: I8
+    low: F8
+    high: F8
+    close: F8
+    open_interest: F8
+    change: F8
+    volume: F8
+    taker_buy_share: F8
+    funding_rate: F8
+    volume_source: I8
+    mark_from_klines: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+    @property
+    def size(self) -> int:
+        """Return the number of bars."""
+        return int(self.end_ms.size)
+
+    @property
+    def step_ms(self) -> int:
+        """Return the usual length of a bar. [ms]"""
+        return int(np.median(self.elapsed_ms))
+
+    def cut(self, start: int, stop: int) -> Bars:
+        """Return the bars ``[start, stop)``."""
+        return Bars(*(getattr(self, name)[start:stop] for name in self.__slots__))
+
+
+def build_bars(
+    open_interest: pl.DataFrame,
+    mark_klines: pl.DataFrame,
+    trade_klines: pl.DataFrame,
+    funding: pl.DataFrame,
+) -> Bars:
+    """Return the bars between successive observations of open interest.
+
+    Parameters
+    ----------
+    open_interest : polars.DataFrame
+        Rows of the table of that name, of one instrument.
+    mark_klines, trade_klines : polars.DataFrame
+        Rows of ``klines`` with price type mark and last; either may be empty.
+    funding : polars.DataFrame
+        Rows of ``funding``; only settled rates are used. May be empty.
+
+    Returns
+    -------
+    Bars
+        The first observation opens the first bar, so there is one bar fewer than observations.
+
+    Raises
+    ------
+    NoDataError
+        If fewer than two observations have both an open interest and a mark price.
+
+    Notes
+    -----
+    Volume degrades in stated steps: the bar's own klines; the rate of the last finished coarser
+    kline; open interest times the mean turnover of the trailing thirty days (at least seven
+    observed); nothing. Each is known by the end of the bar.
+    """
+    grid = _observations(open_interest, mark_klines)
+    if grid.height < 2:
+        raise NoDataError(
+            "open interest with a mark price is needed at two moments at least, "
+            f"{grid.height} known\nhint: forcedflow import binance-vision PATH"
+        )
+    end = grid["event_time"].dt.epoch("ms").to_numpy()
+    oi = grid["open_interest"].to_numpy().astype(np.float64)
+    mark = grid["mark"].to_numpy().astype(np.float64)
+    low, high, from_klines = _mark_range(end, mark, mark_klines)
+    elapsed = np.diff(end)
+    volume, share, source = _volume(end, oi, trade_klines)
+    return Bars(
+        end_ms=end[1:],
+        elapsed_ms=elapsed,
+        low=low,
+        high=high,
+        close=mark[1:],
+        open_interest=oi[1:],
+        change=np.diff(oi),
+        volume=volume,
+        taker_buy_share=share,
+        funding_rate=_funding_per_bar(end, funding),
+        volume_source=source,
+        mark_from_klines=from_klines,
+    )
+
+
+def _observations(open_interest: pl.DataFrame, mark_klines: pl.DataFrame) -> pl.DataFrame:
+    """Open interest with a mark price: value ÷ contracts, else the mark kline closing then."""
+    closes = (
+        mark_klines.sort("interval_ms")
+        .unique("event_time", keep="first")
+        .select("event_time", kline_mark="close")
+    )
+    return (
+        open_interest.filter(pl.col("open_interest") > 0)
+        .join(closes, on="event_time", how="left")
+        .with_columns(
+            mark=pl.coalesce(pl.col("open_interest_usd") / pl.col("open_interest"), "kline_mark")
+        )
+        .filter(pl.col("mark") > 0)
+        .unique("event_time", keep="last")
+        .sort("event_time")
+        .select("event_time", "open_interest", "mark")
+    )
+
+
+def _mark_range(
+    end: I8, mark: F8, mark_klines: pl.DataFrame
+) -> tuple[F8, F8, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Lowest and highest mark of each bar; two closes bound it where no klines are held."""
+    low, high = np.minimum(mark[:-1], mark[1:]), np.maximum(mark[:-1], mark[1:])
+    covered = np.zeros(low.size, dtype=np.bool_)
+    step = int(np.median(np.diff(end)))
+    fine = mark_klines.filter(pl.col("interval_ms") <= step)
+    if fine.is_empty():
+        return low, high, covered
+    finest = fine["interval_ms"].min()
+    fine = fine.filter(pl.col("interval_ms") == finest).sort("event_time")
+    bar, inside = _bar_of(end, fine["event_time"].dt.epoch("ms").to_numpy())
+    np.minimum.at(low, bar, fine["low"].to_numpy()[inside])
+    np.maximum.at(high, bar, fine["high"].to_numpy()[inside])
+    covered[bar] = True
+    return low, high, covered
+
+
+def _bar_of(end: I8, event: I8) -> tuple[I8, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Bar whose interval ``(previous end, end]`` holds each event, for those inside any bar."""
+    position = np.searchsorted(end, event, side="left")
+    inside = (position > 0) & (position < end.size)
+    return position[inside] - 1, inside
+
+
+def _volume(end: I8, oi: F8, trade_klines: pl.DataFrame) -> tuple[F8, F8, I8]:
+    n = end.size - 1
+    elapsed = np.diff(end)
+    volume = np.full(n, np.nan)
+    share = np.full(n, np.nan)
+    source = np.full(n, VOLUME_SOURCES.index("missing"))
+    known = trade_klines.filter(pl.col("volume").is_not_null())
+    step = int(np.median(elapsed))
+    for interval in sorted(known["interval_ms"].unique()):
+        rows = known.filter(pl.col("interval_ms") == interval).sort("event_time")
+        found, bought, name = (
+            _own_volume(end, rows) if interval <= step else _coarse_volume(end, rows, int(interval))
+        )
+        fill = np.isnan(volume) & ~np.isnan(found)
+        volume[fill], share[fill] = found[fill], bought[fill]
+        source[fill] = VOLUME_SOURCES.index(name)
+    turnover = _trailing_turnover(end, oi, volume)
+    fill = np.isnan(volume) & ~np.isnan(turnover)
+    volume[fill] = turnover[fill] * oi[1:][fill] * elapsed[fill] / DAY_MS
+    source[fill] = VOLUME_SOURCES.index("trailing turnover")
+    return volume, share, source
+
+
+def _own_volume(end: I8, rows: pl.DataFrame) -> tuple[F8, F8, VolumeSource]:
+    """Sum of klines that end inside each bar; only where they cover all of it."""
+    n = end.size - 1
+    bar, inside = _bar_of(end, rows["event_time"].dt.epoch("ms").to_numpy())
+    amount = rows["volume"].to_numpy()[inside]
+    bought = rows["taker_buy_volume"].fill_null(np.nan).to_numpy()[inside]
+    length = rows["interval_ms"].to_numpy()[inside]
+    total: F8 = np.bincount(bar, amount, n).astype(np.float64)
+    taker: F8 = np.bincount(bar, bought, n).astype(np.float64)
+    whole = np.bincount(bar, length, n) >= np.diff(end)
+    total[~whole] = np.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(total > 0, taker / total, np.nan)
+    return total, share, "bar"
+
+
+def _coarse_volume(end: I8, rows: pl.DataFrame, interval: int) -> tuple[F8, F8, VolumeSource]:
+    """Rate of the last kline finished by the end of each bar, unless it is stale."""
+    closed = rows["event_time"].dt.epoch("ms").to_numpy()
+    last = np.searchsorted(closed, end[1:], side="right") - 1
+    fresh = (last >= 0) & (end[1:] - closed[np.maximum(last, 0)] <= interval + _STALE_KLINE_MS)
+    last = np.maximum(last, 0)
+    amount = rows["volume"].to_numpy()[last]
+    bought = rows["taker_buy_volume"].fill_null(np.nan).to_numpy()[last]
+    volume = np.where(fresh, amount * np.diff(end) / interval, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(fresh & (amount > 0), bought / amount, np.nan)
+    return volume, share, "coarser bar"
+
+
+def _trailing_turnover(end: I8, oi: F8, volume: F8) -> F8:
+    """Mean daily volume over open interest of the thirty days before each bar. [1/d]"""
+    elapsed = np.diff(end)
+    seen = ~np.isnan(volume)
+    traded = np.concatenate([[0.0], np.cumsum(np.where(seen, volume, 0.0))])
+    held = np.concatenate([[0.0], np.cumsum(np.where(seen, oi[1:] * elapsed / DAY_MS, 0.0))])
+    observed = np.concatenate([[0], np.cumsum(np.where(seen, elapsed, 0))])
+    here = np.arange(volume.size)
+    back = np.searchsorted(end[1:], end[1:] - _TURNOVER_DAYS * DAY_MS, side="right")
+    enough = observed[here] - observed[back] >= _LEAST_TURNOVER_DAYS * DAY_MS
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = (traded[here] - traded[back]) / (held[here] - held[back])
+    return np.where(enough, rate, np.nan)
+
+
+def _funding_per_bar(end: I8, funding: pl.DataFrame) -> F8:
+    settled = funding.filter(pl.col("kind") == "settled")
+    bar, inside = _bar_of(end, settled["event_time"].dt.epoch("ms").to_numpy())
+    rates = settled["funding_rate"].to_numpy()[inside]
+    summed: F8 = np.bincount(bar, rates, end.size - 1).astype(np.float64)
+    return summed

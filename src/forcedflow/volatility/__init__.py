@@ -1,0 +1,5 @@
+"""Volatility: everything that needs σ asks here."""
+
+from forcedflow.volatility.ewma import ewma_volatility
+
+__all__ = ["ewma_volatility"]

@@ -1,0 +1,158 @@
+"""Zones from a profile: where the ladder is dense, by one stated rule.
+
+In:  one side's notional by price bin [USD], the mark price, σ.   Out: `Zone` values.
+Pure: NumPy in, values out; no I/O, no clock, no global state.
+
+The rule. Smooth the profile with a Gaussian of fifteen basis points. A zone is a run of bins at
+least `DENSE` times as dense as the side's mean within `REACH` of the price, cut where the density
+dips below `SADDLE` of the lower of the two peaks beside the dip. Runs that hold less than
+`TINY_SHARE` of the side's open interest are dropped; those with `MAJOR_SHARE` or more are major.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forcedflow.positions import PriceGrid
+from forcedflow.units import F8, HOUR_MS, F8x2, Side
+from forcedflow.zones.zone import Zone
+
+REACH = 0.15
+DENSE = 1.2
+SADDLE = 0.75
+TINY_SHARE = 0.005
+MAJOR_SHARE = 0.02
+_SMOOTHING = 15e-4
+
+
+@dataclass(frozen=True, slots=True)
+class SideProfile:
+    """One side of a ladder at one moment.
+
+    Parameters
+    ----------
+    side : {"long", "short"}
+    grid : PriceGrid
+    notional_usd : ndarray, shape (p,)
+        Estimated notional per bin. [USD]
+    alternatives_usd : ndarray, shape (k, p)
+        The same under ``k`` alternative priors. [USD]
+    birth_ms : ndarray, shape (p,)
+        Mean time of entry of the contracts in each bin, weighted by size. [UTC ms]
+    open_interest_usd : float
+        One-sided open interest. [USD]
+    """
+
+    side: Side
+    grid: PriceGrid
+    notional_usd: F8
+    alternatives_usd: F8x2
+    birth_ms: F8
+    open_interest_usd: float
+
+
+def find_zones(
+    profiles: Sequence[SideProfile], mark: float, sigma_day: float, at_ms: int
+) -> list[Zone]:
+    """Return the zones of every side, nearest to the mark first.
+
+    Parameters
+    ----------
+    profiles : sequence of SideProfile
+        Usually the long and the short side.
+    mark : float
+        Mark price. [quote per base]
+    sigma_day : float
+        Standard deviation of the log return over the coming 24 h. [1]
+    at_ms : int
+        The moment, for ages. [UTC ms]
+
+    Returns
+    -------
+    list of Zone
+    """
+    zones = [zone for profile in profiles for zone in _of_side(profile, mark, sigma_day, at_ms)]
+    return sorted(zones, key=lambda zone: abs(zone.distance_pct))
+
+
+def _of_side(profile: SideProfile, mark: float, sigma_day: float, at_ms: int) -> list[Zone]:
+    grid, usd = profile.grid, profile.notional_usd
+    log_distance = np.log(grid.prices / mark)
+    ahead = log_distance < 0 if profile.side == "long" else log_distance > 0
+    near = ahead & (np.abs(log_distance) <= REACH)
+    if not near.any() or not usd[near].sum() > 0:
+        return []
+    smooth = _smoothed(np.where(near, usd, 0.0), _SMOOTHING / (grid.width * grid.step))
+    runs = _runs(near & (smooth >= DENSE * usd[near].mean()))
+    pieces = [piece for run in runs for piece in _cut(smooth, *run)]
+    kept = [
+        (first, last)
+        for first, last in pieces
+        if usd[first : last + 1].sum() >= TINY_SHARE * profile.open_interest_usd
+    ]
+    by_size = sorted(kept, key=lambda piece: -usd[piece[0] : piece[1] + 1].sum())
+    return [
+        _zone(profile, first, last, mark, sigma_day, at_ms, rank)
+        for rank, (first, last) in enumerate(by_size, start=1)
+    ]
+
+
+def _zone(
+    profile: SideProfile,
+    first: int,
+    last: int,
+    mark: float,
+    sigma_day: float,
+    at_ms: int,
+    rank: int,
+) -> Zone:
+    inside = slice(first, last + 1)
+    edges = profile.grid.edges
+    low, high = float(edges[first]), float(edges[last + 1])
+    usd = profile.notional_usd[inside]
+    total = float(usd.sum())
+    alternatives = profile.alternatives_usd[:, inside].sum(axis=1)
+    border = high if profile.side == "long" else low
+    share = total / profile.open_interest_usd
+    born = float((profile.birth_ms[inside] * usd).sum() / total)
+    return Zone(
+        side=profile.side,
+        low=low,
+        high=high,
+        peak=float(profile.grid.prices[first + int(np.argmax(usd))]),
+        notional_usd=total,
+        notional_usd_low=float(min(total, alternatives.min(initial=total))),
+        notional_usd_high=float(max(total, alternatives.max(initial=total))),
+        distance_pct=100 * (border / mark - 1),
+        distance_sigma=float(np.log(border / mark) / sigma_day),
+        age_h=(at_ms - born) / HOUR_MS,
+        share_of_oi=share,
+        rank=rank,
+        major=share >= MAJOR_SHARE,
+    )
+
+
+def _smoothed(values: F8, deviation_bins: float) -> F8:
+    reach = int(np.ceil(4 * deviation_bins))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation_bins) ** 2)
+    return np.convolve(values, kernel / kernel.sum(), mode="full")[reach : reach + values.size]
+
+
+def _runs(dense: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:
+    """First and last bin of every run of dense bins."""
+    border = np.flatnonzero(np.diff(np.concatenate([[False], dense, [False]]).astype(np.int8)))
+    return [(int(a), int(b) - 1) for a, b in zip(border[::2], border[1::2], strict=True)]
+
+
+def _cut(smooth: F8, first: int, last: int) -> list[tuple[int, int]]:
+    """Cut a run at its deepest dip, again and again, while the dip is deep enough."""
+    run = smooth[first : last + 1]
+    lower_peak = np.minimum(np.maximum.accumulate(run), np.maximum.accumulate(run[::-1])[::-1])
+    depth = run / lower_peak
+    dip = int(np.argmin(depth))
+    if depth[dip] >= SADDLE:
+        return [(first, last)]
+    return [*_cut(smooth, first, first + dip), *_cut(smooth, first + dip + 1, last)]
