@@ -1,0 +1,1 @@
+"""Venues and vendors: bytes from outside become rows of the declared tables."""

@@ -1,0 +1,133 @@
+"""Metrics of Binance's archive: open interest and long/short ratios every five minutes.
+
+In:  columns of text; ``create_time`` is UTC text.   Out: rows of open_interest, long_short_ratio.
+Pure: no I/O, no clock, no global state.
+
+Open interest carries its own moment (value divided by coins is the mark price of that moment), but
+the venue publishes it five minutes later, so that is when it becomes available. The account ratios
+are snapshots of that moment too. The taker ratio is stamped with the *start* of its five minutes.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from forcedflow.errors import UsageError
+from forcedflow.tables import TIME
+from forcedflow.units import MINUTE_MS
+from forcedflow.venues.importers.binance_vision.archive_name import ArchiveName
+from forcedflow.venues.importers.columns import Field, read_columns, refuse
+from forcedflow.venues.importers.options import ImportOptions
+from forcedflow.venues.importers.parsed import rows
+
+COLUMNS = (
+    "create_time",
+    "symbol",
+    "sum_open_interest",
+    "sum_open_interest_value",
+    "count_toptrader_long_short_ratio",
+    "sum_toptrader_long_short_ratio",
+    "count_long_short_ratio",
+    "sum_taker_long_short_vol_ratio",
+)
+"""The archive's own header."""
+
+_PERIOD_MS = 5 * MINUTE_MS
+# Column, kind, and how long after create_time the period it describes ends.
+_RATIOS = (
+    ("count_toptrader_long_short_ratio", "top_accounts", 0),
+    ("sum_toptrader_long_short_ratio", "top_positions", 0),
+    ("count_long_short_ratio", "accounts", 0),
+    ("sum_taker_long_short_vol_ratio", "taker_volume", _PERIOD_MS),
+)
+
+
+def metrics(
+    file: str, raw: pl.DataFrame, name: ArchiveName, options: ImportOptions
+) -> dict[str, list[pl.DataFrame]]:
+    """Return rows of ``open_interest`` and, where its columns are filled, ``long_short_ratio``.
+
+    Parameters
+    ----------
+    file : str
+        Name for messages.
+    raw : polars.DataFrame
+        Columns of text under `COLUMNS`.
+    name : ArchiveName
+        Market and symbol.
+    options : ImportOptions
+        The contract size of a COIN-M symbol, whose open interest is in contracts. [USD]
+
+    Returns
+    -------
+    dict of str to list of polars.DataFrame
+
+    Raises
+    ------
+    DamagedFileError
+        If a value is not what its column declares, or the rows are of another symbol.
+    UsageError
+        If the file is on spot, which has no open interest.
+    """
+    if name.market == "spot":
+        raise UsageError(f"{file}: spot has no open interest\nhint: --market um")
+    table = read_columns(
+        file,
+        raw,
+        [
+            Field("create_time", "time"),
+            Field("symbol", "text"),
+            Field("sum_open_interest", required=False, unsigned=True),
+            Field("sum_open_interest_value", required=False, unsigned=True),
+            *(Field(column, required=False, unsigned=True) for column, _, _ in _RATIOS),
+        ],
+    )
+    refuse(file, "symbol", table["symbol"] != name.symbol, f"is not {name.symbol}", table["symbol"])
+    return {
+        "open_interest": [_open_interest(table, name, options)],
+        "long_short_ratio": [_ratio(table, name, *ratio) for ratio in _RATIOS],
+    }
+
+
+def _open_interest(table: pl.DataFrame, name: ArchiveName, options: ImportOptions) -> pl.DataFrame:
+    contracts, value = pl.col("sum_open_interest"), pl.col("sum_open_interest_value")
+    coins, usd = contracts, value
+    if name.market == "cm":
+        # COIN-M: contracts of a fixed number of dollars, and their value in coins.
+        size = options.contract_size("binance", name.instrument.base)
+        coins, usd = value, pl.lit(None) if size is None else contracts * size
+    known = table.filter(contracts.is_not_null() | value.is_not_null())
+    event = pl.col("create_time")
+    return rows(
+        known,
+        venue="binance",
+        symbol=name.instrument.symbol,
+        event_time=event,
+        available_time=_after(event, _PERIOD_MS),
+        source="binance-vision:metrics",
+        precedence=10,
+        open_interest=coins,
+        open_interest_usd=usd,
+    )
+
+
+def _ratio(
+    table: pl.DataFrame, name: ArchiveName, column: str, kind: str, ends_after_ms: int
+) -> pl.DataFrame:
+    event = _after(pl.col("create_time"), ends_after_ms)
+    return rows(
+        table.filter(pl.col(column).is_not_null()),
+        venue="binance",
+        symbol=name.instrument.symbol,
+        event_time=event,
+        available_time=_after(event, _PERIOD_MS),
+        source="binance-vision:metrics",
+        precedence=10,
+        kind=kind,
+        interval_ms=_PERIOD_MS,
+        ratio=pl.col(column),
+    )
+
+
+def _after(moment: pl.Expr, milliseconds: int) -> pl.Expr:
+    return (moment.cast(pl.Int64) + milliseconds).cast(TIME)
