@@ -27,15 +27,15 @@ HISTORY_DAYS = 400
 """How far back a ladder starts: fifty times the longest half-life, so nothing older matters."""
 
 
-def read_market(lake: Lake, instrument: Instrument, at_ms: int | None = None) -> Market:
+def read_market(lake: Lake, instrument: Instrument, at_ms: int) -> Market:
     """Return what could be known of an instrument at a moment.
 
     Parameters
     ----------
     lake : Lake
     instrument : Instrument
-    at_ms : int, optional
-        The moment; the newest moment the lake knows where left out. [UTC ms]
+    at_ms : int
+        The moment. [UTC ms]
 
     Returns
     -------
@@ -47,43 +47,41 @@ def read_market(lake: Lake, instrument: Instrument, at_ms: int | None = None) ->
         If no open interest of the instrument was known by then; says what is held instead.
     """
     venue, symbol = instrument.venue, instrument.symbol
-    moment = at_ms if at_ms is not None else _newest_known(lake, instrument)
-    start = moment - HISTORY_DAYS * DAY_MS
+    newest = _newest_event(lake, instrument, at_ms)
     # The first day is whole, so that the start of history does not move with every bar.
-    start -= start % DAY_MS
+    start = (newest // DAY_MS - HISTORY_DAYS) * DAY_MS
 
     def rows(table: str) -> pl.DataFrame:
-        return lake.read(table, venue=venue, symbol=symbol, start_ms=start, available_by_ms=moment)
+        return lake.read(table, venue=venue, symbol=symbol, start_ms=start, available_by_ms=at_ms)
 
     open_interest = rows("open_interest")
-    if open_interest.is_empty():
-        raise NoDataError(_nothing_held(lake, instrument))
     klines = rows("klines")
-    brackets = lake.read("leverage_brackets", venue=venue, symbol=symbol, available_by_ms=moment)
-    schedule, notes = _schedule(brackets, instrument, moment)
+    brackets = lake.read("leverage_brackets", venue=venue, symbol=symbol, available_by_ms=at_ms)
+    schedule, notes = _schedule(brackets, instrument, at_ms)
     return Market(
         instrument=instrument,
-        at_ms=moment,
+        at_ms=at_ms,
         open_interest=open_interest,
         mark_klines=klines.filter(pl.col("price_type") == "mark"),
         trade_klines=klines.filter(pl.col("price_type") == "last"),
         funding=rows("funding"),
         schedule=schedule,
-        rule=_rule(instrument, moment),
+        rule=_rule(instrument, at_ms),
         notes=notes,
     )
 
 
-def _newest_known(lake: Lake, instrument: Instrument) -> int:
+def _newest_event(lake: Lake, instrument: Instrument, at_ms: int) -> int:
     known = lake.read(
         "open_interest",
         venue=instrument.venue,
         symbol=instrument.symbol,
-        columns=["available_time"],
+        available_by_ms=at_ms,
+        columns=["event_time"],
     )
     if known.is_empty():
         raise NoDataError(_nothing_held(lake, instrument))
-    return int(known.select(pl.col("available_time").dt.epoch("ms").max()).item())
+    return int(known.select(pl.col("event_time").dt.epoch("ms").max()).item())
 
 
 def _schedule(

@@ -27,7 +27,6 @@ from forcedflow.heatmap import (
 from forcedflow.instruments import Instrument
 from forcedflow.margin import BracketSchedule, MarginRule
 from forcedflow.positions import (
-    Atoms,
     Bars,
     Flows,
     LiquidationLadder,
@@ -98,23 +97,23 @@ class LiquidationMap:
     flows : Flows
     ladder : LiquidationLadder
         State after the last bar. [base coins]
-    births : LiquidationLadder
-        The same ladder fed with contracts times hours since the first bar, for ages.
     replay : Replay
     scale : ndarray, shape (n, 2)
         Factor per bar and side that brings the ladder to the open interest. [1]
     sigma_day : float
         Standard deviation of the log return over the coming 24 h. [1]
+    heatmap : Heatmap, optional
+        The picture, where one was asked for.
     """
 
     market: Market
     bars: Bars
     flows: Flows
     ladder: LiquidationLadder
-    births: LiquidationLadder
     replay: Replay
     scale: F8x2
     sigma_day: float
+    heatmap: Heatmap | None = None
 
     @property
     def mark(self) -> float:
@@ -141,48 +140,11 @@ class LiquidationMap:
         scaled: F8x2 = contracts * self.scale[-1, SIDES.index(side)] * grid.prices
         return scaled
 
-    def side_profile(self, grid: PriceGrid, side: Side) -> SideProfile:
-        """Return one side with its ages and its range under the alternative priors."""
-        contracts = self.ladder.profile(grid, side).sum(axis=0)
-        hours = self.births.profile(grid, side).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean_hours = np.where(contracts > 0, hours / contracts, 0.0)
-        first_ms = self.bars.end_ms[0] - self.bars.elapsed_ms[0]
-        held = float(self.bars.open_interest[-1])
-        alternatives = []
-        for leverage_power, holding_power in ALTERNATIVE_TILTS:
-            weight = self.ladder.atoms.tilted(leverage_power, holding_power)
-            standing = self.ladder.standing(side, weight)
-            other = self.ladder.profile(grid, side, weight).sum(axis=0)
-            alternatives.append(other * (held / standing if standing > 0 else 0.0) * grid.prices)
-        return SideProfile(
-            side=side,
-            grid=grid,
-            notional_usd=contracts * self.scale[-1, SIDES.index(side)] * grid.prices,
-            alternatives_usd=np.asarray(alternatives),
-            birth_ms=first_ms + mean_hours * HOUR_MS,
-            open_interest_usd=self.open_interest_usd,
-        )
-
     def zones(self) -> list[Zone]:
         """Return the clusters around the mark, nearest first."""
-        grid = self.grid()
-        profiles = [self.side_profile(grid, side) for side in SIDES]
+        grid, births = self.grid(), self._births()
+        profiles = [self._side_profile(grid, side, births) for side in SIDES]
         return find_zones(profiles, self.mark, self.sigma_day, self.known_ms)
-
-    def heatmap(self, start_ms: int) -> Heatmap:
-        """Return the picture from ``start_ms`` to the last bar.
-
-        The bars are run once more, this time onto a canvas; the picture of a bar is the same
-        whatever the range asked for.
-        """
-        columns = lay_columns(self.bars, start_ms)
-        grid = lay_prices(self.bars, columns, self.ladder.width)
-        ladder = _seeded(self.ladder.atoms, self.ladder.width, self.bars)
-        painted = ladder.replay(self.bars, self.flows, canvas=lay_canvas(self.bars, columns, grid))
-        if painted.image is None:
-            raise AssertionError("a replay with a canvas paints an image")
-        return build_heatmap(painted.image, self.bars, columns, grid, self.scale)
 
     def assumptions(self) -> dict[str, Any]:
         """Return everything the estimate rests on, for every answer that carries a number."""
@@ -250,6 +212,47 @@ class LiquidationMap:
             "input_age_s": ages,
         }
 
+    def _births(self) -> LiquidationLadder:
+        """Return the same ladder fed with contracts times hours since the first bar.
+
+        The ladder is linear in its opens, so this over the ladder is the mean hour of entry; what
+        stood before the first bar counts from there.
+        """
+        hours = ((self.bars.end_ms - self._first_ms) / HOUR_MS)[:, None]
+        weighted = replace(
+            self.flows,
+            opens_long=self.flows.opens_long * hours,
+            opens_short=self.flows.opens_short * hours,
+        )
+        births = LiquidationLadder(self.ladder.atoms, self.ladder.width)
+        births.replay(self.bars, weighted)
+        return births
+
+    def _side_profile(self, grid: PriceGrid, side: Side, births: LiquidationLadder) -> SideProfile:
+        contracts = self.ladder.profile(grid, side).sum(axis=0)
+        hours = births.profile(grid, side).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean_hours = np.where(contracts > 0, hours / contracts, 0.0)
+        held = float(self.bars.open_interest[-1])
+        alternatives = []
+        for leverage_power, holding_power in ALTERNATIVE_TILTS:
+            weight = self.ladder.atoms.tilted(leverage_power, holding_power)
+            standing = self.ladder.standing(side, weight)
+            other = self.ladder.profile(grid, side, weight).sum(axis=0)
+            alternatives.append(other * (held / standing if standing > 0 else 0.0) * grid.prices)
+        return SideProfile(
+            side=side,
+            grid=grid,
+            notional_usd=contracts * self.scale[-1, SIDES.index(side)] * grid.prices,
+            alternatives_usd=np.asarray(alternatives),
+            birth_ms=self._first_ms + mean_hours * HOUR_MS,
+            open_interest_usd=self.open_interest_usd,
+        )
+
+    @property
+    def _first_ms(self) -> int:
+        return int(self.bars.end_ms[0] - self.bars.elapsed_ms[0])
+
     def _unseen_share(self, side: int) -> float:
         """Most of a side that may still be positions opened before the first bar."""
         seeded = float(self.bars.open_interest[0] - self.bars.change[0])
@@ -262,12 +265,14 @@ class LiquidationMap:
         return min(1.0, seeded * left / alive) if alive > 0 else 0.0
 
 
-def build_map(market: Market) -> LiquidationMap:
+def build_map(market: Market, picture_span_ms: int | None = None) -> LiquidationMap:
     """Return the estimated ladder of a market.
 
     Parameters
     ----------
     market : Market
+    picture_span_ms : int, optional
+        Also paint the heatmap of this span before the last bar. [ms]
 
     Returns
     -------
@@ -283,28 +288,21 @@ def build_map(market: Market) -> LiquidationMap:
     atoms = prior_atoms(market.schedule, market.rule, roles=flows.roles)
     # The first close fixes the lattice, so that no later price can move it.
     width = bin_width(float(bars.close[0]), market.instrument.tick_size)
-    ladder = _seeded(atoms, width, bars)
-    seen = ladder.replay(bars, flows)
-    births = LiquidationLadder(atoms, width)
-    births.replay(bars, _times_hours(flows, bars))
+    ladder = LiquidationLadder(atoms, width)
+    ladder.seed(float(bars.open_interest[0] - bars.change[0]), float(bars.close[0]))
+    canvas = None
+    if picture_span_ms is not None:
+        columns = lay_columns(bars, int(bars.end_ms[-1]) - picture_span_ms)
+        grid = lay_prices(bars, columns, width)
+        canvas = lay_canvas(bars, columns, grid)
+    seen = ladder.replay(bars, flows, canvas=canvas)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.where(seen.alive > 0, bars.open_interest[:, None] / seen.alive, 0.0)
     sigma = ewma_volatility(bars.close, bars.end_ms)
-    return LiquidationMap(market, bars, flows, ladder, births, seen, scale, float(sigma[-1]))
-
-
-def _seeded(atoms: Atoms, width: float, bars: Bars) -> LiquidationLadder:
-    ladder = LiquidationLadder(atoms, width)
-    ladder.seed(float(bars.open_interest[0] - bars.change[0]), float(bars.close[0]))
-    return ladder
-
-
-def _times_hours(flows: Flows, bars: Bars) -> Flows:
-    """Flows weighted by hours since the first bar; the seed's weight is zero."""
-    hours = ((bars.end_ms - bars.end_ms[0] + bars.elapsed_ms[0]) / HOUR_MS)[:, None]
-    return replace(
-        flows, opens_long=flows.opens_long * hours, opens_short=flows.opens_short * hours
-    )
+    heatmap = None
+    if seen.image is not None:
+        heatmap = build_heatmap(seen.image, bars, columns, grid, scale)
+    return LiquidationMap(market, bars, flows, ladder, seen, scale, float(sigma[-1]), heatmap)
 
 
 def _newest(frame: pl.DataFrame) -> int:
