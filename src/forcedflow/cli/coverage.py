@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from forcedflow.cli import options
 from forcedflow.errors import NoDataError, UsageError
@@ -128,7 +128,7 @@ def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:
     columns: dict[str, Callable[[CoverageRow], str]] = {
         "table": _describe,
         "rows": lambda row: f"{row.rows:,}",
-        "first and last (UTC)": lambda row: (
+        "first, last (UTC)": lambda row: (
             f"{options.format_time(row.first_ms)}\n{options.format_time(row.last_ms)}"
         ),
         "step": lambda row: "–" if row.step_ms is None else _span(row.step_ms),
@@ -138,7 +138,9 @@ def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:
     for venue, symbol in sorted({(row.venue, row.symbol) for row in rows}):
         table = Table(title=f"{symbol} · {venue}", title_justify="left", box=None, padding=(0, 1))
         for name in columns:
-            table.add_column(name, justify="right" if name in {"rows", "step"} else "left")
+            justify: Literal["left", "right"] = "right" if name in {"rows", "step"} else "left"
+            wraps = name in {"table", "from"}
+            table.add_column(name, justify=justify, overflow="fold", no_wrap=not wraps)
         for row in rows:
             if (row.venue, row.symbol) == (venue, symbol):
                 table.add_row(*(describe(row) for describe in columns.values()))
