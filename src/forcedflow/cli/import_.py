@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from forcedflow.cli.options import console, open_lake, print_json, warn
-from forcedflow.errors import DamagedFileError, DataError, NoDataError
+from forcedflow.errors import DamagedFileError, DataError, NoDataError, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -100,6 +100,8 @@ def run(
     from forcedflow.venues.importers.registry import discover, find_kind
 
     wanted = find_kind(kind)
+    if not paths:
+        raise UsageError(f"no path given\nhint: forcedflow import {kind} PATH")
     options = _options(
         venue=venue.lower() if venue else None,
         coin=coin,
@@ -113,7 +115,7 @@ def run(
     )
     found = discover(kind, paths)
     if not found.files:
-        named = ", ".join(str(path) for path in paths) or "nothing"
+        named = ", ".join(str(path) for path in paths)
         raise NoDataError(f"no file of {kind} in {named}\nhint: forcedflow import {kind} PATH")
     outcome = _Outcome(warnings=list(found.warnings))
     _import_files(open_lake(lake, create=True), wanted, found.files, options, outcome, quiet=json)
@@ -127,15 +129,14 @@ def run(
 def _options(**stated: Any) -> ImportOptions:
     import msgspec
 
-    from forcedflow.errors import UsageError
-    from forcedflow.venues.importers.options import ImportOptions
+    from forcedflow.venues.importers.options import ImportOptions, parse_interval
 
     try:
         options = msgspec.convert(stated, ImportOptions)
     except msgspec.ValidationError as error:
         raise UsageError(f"{error}\nhint: forcedflow import --help") from error
-    if options.interval is not None and options.interval_ms is None:
-        raise UsageError(f"{options.interval!r} is no bar length")
+    if options.interval is not None:
+        parse_interval(options.interval)
     return options
 
 

@@ -113,3 +113,10 @@ def print_json(value: Any) -> None:
 
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     sys.stdout.write(text + "\n")
+
+
+def parse_moment(text: str | None) -> int:
+    """Return the moment that ``--at`` names, or now. [UTC ms]"""
+    if text is None:
+        return round(datetime.now(UTC).timestamp() * 1000)
+    return parse_time(text)

@@ -1,0 +1,1 @@
+"""Integrations: the same answers in the shapes that other tools read."""

@@ -1,0 +1,81 @@
+"""Zones as levels for TradingView: a Pine script to paste, or CSV.
+
+In:  zones, the symbol, the moment.   Out: text.
+Pure: values in, text out; no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from forcedflow.pipeline import LiquidationMap
+from forcedflow.units import format_usd
+from forcedflow.zones import Zone
+
+
+def levels_csv(zones: list[Zone]) -> str:
+    """Return the zones as CSV, the columns of `Zone.row`, nearest first."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=_columns(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(zone.row() for zone in zones)
+    return out.getvalue()
+
+
+def levels_pine(zones: list[Zone], mapped: LiquidationMap, as_of: str) -> str:
+    """Return a Pine v6 indicator that draws the zones as boxes from now on.
+
+    Parameters
+    ----------
+    zones : list of Zone
+    mapped : LiquidationMap
+        For the symbol.
+    as_of : str
+        The moment in words; it is shown on the chart.
+
+    Returns
+    -------
+    str
+        Pine source.
+    """
+    name = f"forcedflow {mapped.market.instrument.symbol} {as_of}"
+    lines = [
+        "//@version=6",
+        f'indicator("{name}", overlay = true, max_boxes_count = 100)',
+        "// Estimated liquidations if touched, as of the time above. Not advice.",
+        "draw(float low, float high, string words, color tint, bool major) =>",
+        "    box.new(bar_index, high, bar_index + 60, low, xloc = xloc.bar_index,",
+        "      bgcolor = color.new(tint, major ? 70 : 85), border_color = color.new(tint, 40),",
+        "      text = words, text_size = size.small, text_color = color.new(tint, 0),",
+        "      text_halign = text.align_right)",
+        "if barstate.islastconfirmedhistory",
+    ]
+    for zone in zones:
+        words = (
+            f"{zone.side}s {format_usd(zone.notional_usd)}, {100 * zone.share_of_oi:.1f} % of OI"
+        )
+        tint = "color.red" if zone.side == "long" else "color.teal"
+        major = "true" if zone.major else "false"
+        lines.append(f'    draw({zone.low:.8g}, {zone.high:.8g}, "{words}", {tint}, {major})')
+    if not zones:
+        lines.append('    label.new(bar_index, close, "no zones")')
+    return "\n".join(lines) + "\n"
+
+
+def _columns() -> list[str]:
+    return [
+        "side",
+        "low",
+        "high",
+        "peak",
+        "notional_usd",
+        "notional_usd_low",
+        "notional_usd_high",
+        "distance_pct",
+        "distance_sigma",
+        "age_h",
+        "share_of_oi",
+        "rank",
+        "major",
+    ]

@@ -1,0 +1,1 @@
+"""Reports: maps as pictures and as text for a terminal."""

@@ -1,0 +1,201 @@
+"""The heatmap and its zones as text that reads well in a hundred columns.
+
+In:  a `LiquidationMap` with its picture, and zones. [USD]   Out: rich text.
+Pure: values in, text out; no clock. Colours degrade to shades where the terminal has none.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from forcedflow.heatmap import Heatmap
+from forcedflow.heatmap.scale import to_bytes
+from forcedflow.pipeline import LiquidationMap
+from forcedflow.report import palette
+from forcedflow.units import SIDES, format_age, format_pct, format_price, format_usd
+from forcedflow.zones import Zone
+
+_PRICE_WIDTH = 10
+_CHART_WIDTH = 62
+_BAR_WIDTH = 12
+_ROWS = 30
+_SHADES = " ░▒▓█"
+
+
+def heading(mapped: LiquidationMap) -> Text:
+    """Return what this is, how old it is and what it rests on, in three lines."""
+    instrument = mapped.market.instrument
+    age = format_age(mapped.market.at_ms - mapped.known_ms)
+    text = Text()
+    text.append(f"{instrument.symbol} · {instrument.venue}", style="bold")
+    text.append(
+        f"   mark {format_price(mapped.mark, instrument.tick_size)}"
+        f"   open interest {format_usd(mapped.open_interest_usd)} a side"
+        f"   σ 24 h {100 * mapped.sigma_day:.1f} %\n"
+    )
+    text.append(
+        f"known to {_time(mapped.known_ms)} UTC, {age} before the moment asked about\n", "dim"
+    )
+    text.append(
+        "estimated liquidations if touched; stated prior mixture, not calibrated; not advice", "dim"
+    )
+    return text
+
+
+def heat_rows(mapped: LiquidationMap, *, color: bool) -> Text:
+    """Return the picture: price down the left, time across, the ladder's size on the right.
+
+    Parameters
+    ----------
+    mapped : LiquidationMap
+        With its heatmap.
+    color : bool
+        Paint in colour; otherwise in shades.
+
+    Raises
+    ------
+    ValueError
+        If the map was built without a picture.
+    """
+    if mapped.heatmap is None:
+        raise ValueError("the map was built without a picture")
+    heatmap = mapped.heatmap
+    rows = np.array_split(np.arange(heatmap.grid.size), _ROWS)[::-1]
+    columns = np.array_split(
+        np.arange(heatmap.columns.size), min(_CHART_WIDTH, heatmap.columns.size)
+    )
+    level = _levels(heatmap, rows, columns)
+    path = _path(heatmap, rows, columns)
+    ladder = _ladder(mapped, heatmap, rows)
+    most = max(float(ladder.max()), 1.0)
+    table = palette.heat_table()
+    edges = heatmap.grid.edges
+    text = Text()
+    for r, row in enumerate(rows):
+        middle = float(np.sqrt(edges[row[0]] * edges[row[-1] + 1]))
+        has_mark = edges[row[0]] <= mapped.mark < edges[row[-1] + 1]
+        label = mapped.mark if has_mark else middle
+        price = format_price(label, mapped.market.instrument.tick_size)
+        text.append(f"{price:>{_PRICE_WIDTH}} ", "bold reverse" if has_mark else "dim")
+        for c in range(len(columns)):
+            _append_cell(text, int(level[r, c]), on_path=bool(path[r, c]), color=color, table=table)
+        usd = float(ladder[r].sum())
+        side = "long" if middle < mapped.mark else "short"
+        bar = "█" * round(_BAR_WIDTH * usd / most) or ("▏" if usd > 0 else "")
+        text.append(" ")
+        text.append(f"{bar:<{_BAR_WIDTH}}", palette.LONG if side == "long" else palette.SHORT)
+        text.append(f"{format_usd(usd):>8}" if usd > 0 else " " * 8, "dim")
+        text.append("\n")
+    text.append(_time_line(heatmap, len(columns)), "dim")
+    return text
+
+
+def zone_table(zones: list[Zone], mapped: LiquidationMap, most: int = 12) -> Table:
+    """Return the zones, shorts above the price first, as a ladder is read."""
+    tick = mapped.market.instrument.tick_size
+    table = Table(
+        title="zones: estimated notional force-closed if touched (range over stated priors)",
+        title_style="dim",
+        title_justify="left",
+        box=None,
+        padding=(0, 1),
+    )
+    for name, justify in (
+        ("side", "left"),
+        ("from", "right"),
+        ("to", "right"),
+        ("distance", "right"),
+        ("σ 24h", "right"),
+        ("notional", "right"),
+        ("range", "right"),
+        ("of OI", "right"),
+        ("age", "right"),
+        ("", "left"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    nearest = sorted(zones, key=lambda zone: abs(zone.distance_pct))[:most]
+    for zone in sorted(nearest, key=lambda zone: -zone.low):
+        table.add_row(
+            Text(zone.side, palette.LONG if zone.side == "long" else palette.SHORT),
+            format_price(zone.low, tick),
+            format_price(zone.high, tick),
+            format_pct(zone.distance_pct / 100),
+            f"{zone.distance_sigma:+.1f}",
+            format_usd(zone.notional_usd),
+            f"{format_usd(zone.notional_usd_low)}–{format_usd(zone.notional_usd_high)}",
+            f"{100 * zone.share_of_oi:.1f} %",
+            format_age(zone.age_h * 3.6e6),
+            f"major #{zone.rank}" if zone.major else f"#{zone.rank}",
+        )
+    return table
+
+
+def basis(mapped: LiquidationMap) -> Text:
+    """Return what the estimate rests on, one line per part."""
+    text = Text()
+    for part in (*mapped.flows.inputs, *mapped.market.notes):
+        text.append(f"· {part}\n", "dim")
+    text.rstrip()
+    return text
+
+
+def _levels(
+    heatmap: Heatmap, rows: list[np.ndarray], columns: list[np.ndarray]
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """Brightness of each character: mean density over the cells behind it."""
+    total = heatmap.total
+    cell = np.empty((len(rows), len(columns)))
+    for r, row in enumerate(rows):
+        band = total[:, row].mean(axis=1)
+        for c, column in enumerate(columns):
+            cell[r, c] = (band[column] / heatmap.even[column]).mean()
+    return to_bytes(cell, np.ones(len(rows)))
+
+
+def _path(
+    heatmap: Heatmap, rows: list[np.ndarray], columns: list[np.ndarray]
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    edges = heatmap.grid.edges
+    out = np.zeros((len(rows), len(columns)), dtype=np.bool_)
+    for c, column in enumerate(columns):
+        high, low = heatmap.candles[column, 1].max(), heatmap.candles[column, 2].min()
+        for r, row in enumerate(rows):
+            out[r, c] = edges[row[0]] <= high and low < edges[row[-1] + 1]
+    return out
+
+
+def _ladder(
+    mapped: LiquidationMap, heatmap: Heatmap, rows: list[np.ndarray]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    usd = sum(mapped.profile_usd(heatmap.grid, side).sum(axis=0) for side in SIDES)
+    return np.array([float(np.asarray(usd)[row].sum()) for row in rows])
+
+
+def _append_cell(
+    text: Text, level: int, *, on_path: bool, color: bool, table: palette.Rgba
+) -> None:
+    if not color:
+        text.append("•" if on_path else _SHADES[min(4, (level + 40) // 64)])
+        return
+    red, green, blue, alpha = (int(v) for v in table[level])
+    base = (0x10, 0x14, 0x1D)
+    mixed = [
+        round((v * alpha + b * (255 - alpha)) / 255)
+        for v, b in zip((red, green, blue), base, strict=True)
+    ]
+    back = f"on rgb({mixed[0]},{mixed[1]},{mixed[2]})"
+    text.append("┃" if on_path else " ", f"bold {palette.MARK} {back}" if on_path else back)
+
+
+def _time_line(heatmap: Heatmap, width: int) -> str:
+    first, last = _time(int(heatmap.columns.start_ms[0])), _time(int(heatmap.columns.end_ms[-1]))
+    gap = " " * max(1, width - len(first) - len(last))
+    return f"{'':>{_PRICE_WIDTH}} {first}{gap}{last}  now, per row"
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
