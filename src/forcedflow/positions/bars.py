@@ -170,16 +170,16 @@ def _mark_range(
     """Lowest and highest mark of each bar; two closes bound it where no klines are held."""
     low, high = np.minimum(mark[:-1], mark[1:]), np.maximum(mark[:-1], mark[1:])
     covered = np.zeros(low.size, dtype=np.bool_)
-    step = int(np.median(np.diff(end)))
-    fine = mark_klines.filter(pl.col("interval_ms") <= step)
-    if fine.is_empty():
-        return low, high, covered
-    finest = fine["interval_ms"].min()
-    fine = fine.filter(pl.col("interval_ms") == finest).sort("event_time")
-    bar, inside = _bar_of(end, fine["event_time"].dt.epoch("ms").to_numpy())
-    np.minimum.at(low, bar, fine["low"].to_numpy()[inside])
-    np.maximum.at(high, bar, fine["high"].to_numpy()[inside])
-    covered[bar] = True
+    elapsed = np.diff(end)
+    # The finest klines that end inside a bar, bar by bar: what later data hold in other intervals
+    # must not change an earlier bar.
+    for interval in sorted(mark_klines["interval_ms"].unique()):
+        rows = mark_klines.filter(pl.col("interval_ms") == interval)
+        bar, inside = _bar_of(end, rows["event_time"].dt.epoch("ms").to_numpy())
+        fits = (interval < 2 * elapsed[bar]) & ~covered[bar]
+        np.minimum.at(low, bar[fits], rows["low"].to_numpy()[inside][fits])
+        np.maximum.at(high, bar[fits], rows["high"].to_numpy()[inside][fits])
+        covered[bar[fits]] = True
     return low, high, covered
 
 
@@ -197,15 +197,17 @@ def _volume(end: I8, oi: F8, trade_klines: pl.DataFrame) -> tuple[F8, F8, I8]:
     share = np.full(n, np.nan)
     source = np.full(n, VOLUME_SOURCES.index("missing"))
     known = trade_klines.filter(pl.col("volume").is_not_null())
-    step = int(np.median(elapsed))
     for interval in sorted(known["interval_ms"].unique()):
         rows = known.filter(pl.col("interval_ms") == interval).sort("event_time")
-        found, bought, name = (
-            _own_volume(end, rows) if interval <= step else _coarse_volume(end, rows, int(interval))
-        )
-        fill = np.isnan(volume) & ~np.isnan(found)
-        volume[fill], share[fill] = found[fill], bought[fill]
-        source[fill] = VOLUME_SOURCES.index(name)
+        # Bar by bar, never by the usual bar: later bars of another length change no earlier one.
+        holds = elapsed >= interval
+        for fits, (found, bought), name in (
+            (holds, _own_volume(end, rows), "bar"),
+            (~holds, _coarse_volume(end, rows, int(interval)), "coarser bar"),
+        ):
+            fill = fits & np.isnan(volume) & ~np.isnan(found)
+            volume[fill], share[fill] = found[fill], bought[fill]
+            source[fill] = VOLUME_SOURCES.index(name)
     turnover = _trailing_turnover(end, oi, volume)
     fill = np.isnan(volume) & ~np.isnan(turnover)
     volume[fill] = turnover[fill] * oi[1:][fill] * elapsed[fill] / DAY_MS
@@ -213,7 +215,7 @@ def _volume(end: I8, oi: F8, trade_klines: pl.DataFrame) -> tuple[F8, F8, I8]:
     return volume, share, source
 
 
-def _own_volume(end: I8, rows: pl.DataFrame) -> tuple[F8, F8, VolumeSource]:
+def _own_volume(end: I8, rows: pl.DataFrame) -> tuple[F8, F8]:
     """Sum of klines that end inside each bar; only where they cover all of it."""
     n = end.size - 1
     bar, inside = _bar_of(end, rows["event_time"].dt.epoch("ms").to_numpy())
@@ -226,10 +228,10 @@ def _own_volume(end: I8, rows: pl.DataFrame) -> tuple[F8, F8, VolumeSource]:
     total[~whole] = np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(total > 0, taker / total, np.nan)
-    return total, share, "bar"
+    return total, share
 
 
-def _coarse_volume(end: I8, rows: pl.DataFrame, interval: int) -> tuple[F8, F8, VolumeSource]:
+def _coarse_volume(end: I8, rows: pl.DataFrame, interval: int) -> tuple[F8, F8]:
     """Rate of the last kline finished by the end of each bar, unless it is stale."""
     closed = rows["event_time"].dt.epoch("ms").to_numpy()
     last = np.searchsorted(closed, end[1:], side="right") - 1
@@ -240,7 +242,7 @@ def _coarse_volume(end: I8, rows: pl.DataFrame, interval: int) -> tuple[F8, F8, 
     volume = np.where(fresh, amount * np.diff(end) / interval, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(fresh & (amount > 0), bought / amount, np.nan)
-    return volume, share, "coarser bar"
+    return volume, share
 
 
 def _trailing_turnover(end: I8, oi: F8, volume: F8) -> F8:

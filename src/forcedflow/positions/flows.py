@@ -23,7 +23,6 @@ from forcedflow.positions.bars import VOLUME_SOURCES, Bars
 from forcedflow.units import F8, F8x2
 
 TAKER_ROLES = ("taker", "maker")
-ONE_ROLE = ("all",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +75,20 @@ def infer_flows(bars: Bars) -> Flows:
     bound = (volume - np.abs(change)) / 2
     tilt = np.where(known, 2 * bought - 1, 0.0)
     free = np.clip(half * tilt, -bound, bound)
-    # A difference of near-equal sums may leave -1e-12 where nothing was opened.
+    # A difference of near-equal sums may leave -1e-12 where nothing was opened or closed.
     opens_long = np.maximum(half + free, 0.0)
     opens_short = np.maximum(half - free, 0.0)
-    if known.any():
-        # The aggressor's share of each side's opens; an even split where takers are unknown.
-        aggressor = np.where(known, bought, 0.5)
-        long_by_role = np.stack([opens_long * aggressor, opens_long * (1 - aggressor)], axis=1)
-        short_by_role = np.stack([opens_short * (1 - aggressor), opens_short * aggressor], axis=1)
-        roles: tuple[str, ...] = TAKER_ROLES
-    else:
-        long_by_role, short_by_role, roles = opens_long[:, None], opens_short[:, None], ONE_ROLE
+    # The aggressor's share of each side's opens; an even split where takers are unknown. Both roles
+    # always, so that taker flow that arrives later changes nothing earlier.
+    aggressor = np.where(known, bought, 0.5)
+    long_by_role = np.stack([opens_long * aggressor, opens_long * (1 - aggressor)], axis=1)
+    short_by_role = np.stack([opens_short * (1 - aggressor), opens_short * aggressor], axis=1)
     return Flows(
         opens_long=long_by_role,
         opens_short=short_by_role,
-        closes_long=opens_long - change,
-        closes_short=opens_short - change,
-        roles=roles,
+        closes_long=np.maximum(opens_long - change, 0.0),
+        closes_short=np.maximum(opens_short - change, 0.0),
+        roles=TAKER_ROLES,
         inputs=_inputs(bars),
     )
 

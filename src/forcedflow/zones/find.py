@@ -81,7 +81,9 @@ def find_zones(
 def _of_side(profile: SideProfile, mark: float, sigma_day: float, at_ms: int) -> list[Zone]:
     grid, usd = profile.grid, profile.notional_usd
     log_distance = np.log(grid.prices / mark)
-    ahead = log_distance < 0 if profile.side == "long" else log_distance > 0
+    # The bin that holds the mark belongs to neither side: no border lies beyond the price.
+    edges = grid.edges
+    ahead = edges[1:] <= mark if profile.side == "long" else edges[:-1] >= mark
     near = ahead & (np.abs(log_distance) <= REACH)
     if not near.any() or not usd[near].sum() > 0:
         return []
