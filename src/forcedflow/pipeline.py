@@ -284,7 +284,8 @@ def build_map(market: Market, picture_span_ms: int | None = None) -> Liquidation
         If there is too little open interest to begin.
     """
     bars = build_bars(market.open_interest, market.mark_klines, market.trade_klines, market.funding)
-    flows = infer_flows(bars)
+    # The prior gives both roles the same mixture, so one ladder holds both.
+    flows = infer_flows(bars).joined()
     atoms = prior_atoms(market.schedule, market.rule, roles=flows.roles)
     # The first close fixes the lattice, so that no later price can move it.
     width = bin_width(float(bars.close[0]), market.instrument.tick_size)

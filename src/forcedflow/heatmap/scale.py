@@ -15,7 +15,7 @@ import numpy as np
 from forcedflow.units import F8, F8x2
 
 EVEN_RANGE = 0.10
-DARKEST, BRIGHTEST = 0.08, 1.25
+DARKEST, BRIGHTEST = 0.12, 1.2
 """Multiples of the even spread where colour begins and where it is full."""
 
 Bytes = np.ndarray[tuple[int, int], np.dtype[np.uint8]]

@@ -15,7 +15,7 @@ hold exactly. One number a bar stays free, ``opens_long = (V + D)/2 + z`` with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from forcedflow.positions.bars import VOLUME_SOURCES, Bars
 from forcedflow.units import F8, F8x2
 
 TAKER_ROLES = ("taker", "maker")
+ONE_ROLE = ("all",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class Flows:
     closes_short: F8
     roles: tuple[str, ...]
     inputs: tuple[str, ...]
+
+    def joined(self) -> Flows:
+        """Return the same flows with all roles as one, for a mixture that does not tell them."""
+        return replace(
+            self,
+            opens_long=self.opens_long.sum(axis=1, keepdims=True),
+            opens_short=self.opens_short.sum(axis=1, keepdims=True),
+            roles=ONE_ROLE,
+        )
 
 
 def infer_flows(bars: Bars) -> Flows:

@@ -6,6 +6,7 @@ Draws with matplotlib's object interface; no global figure, no clock.
 
 from __future__ import annotations
 
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ def draw_heatmap(
         FigureCanvasAgg(figure)
         chart = figure.add_axes((0.060, 0.105, 0.690, 0.770))
         side = figure.add_axes((0.752, 0.105, 0.178, 0.770), sharey=chart)
-        legend = figure.add_axes((0.060, 0.045, 0.300, 0.014))
+        legend = figure.add_axes((0.060, 0.042, 0.300, 0.014))
         _style(chart)
         _style(side)
         _paint_heat(chart, heatmap)
@@ -274,9 +275,8 @@ def _time_axis(axes: Axes, heatmap: Heatmap) -> None:
     axes.set_xlim(float(_days(columns.start_ms[0])), float(_days(columns.end_ms[-1])))
     locator = AutoDateLocator(minticks=5, maxticks=10, tz=UTC)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)
-    axes.xaxis.get_offset_text().set_color(palette.MUTED)
 
 
 def _paint_legend(axes: Axes, heatmap: Heatmap) -> None:
@@ -330,20 +330,21 @@ def _write_words(
         figure.text(x, 0.955, "■", color=color, fontsize=10, va="center")
         figure.text(x + 0.010, 0.955, band, color=palette.MUTED, fontsize=9, va="center")
     bin_pct = 100 * np.expm1(heatmap.grid.width * heatmap.grid.step)
-    lines = (
+    basis = "stated prior mixture, not calibrated  ·  " + "  ·  ".join(mapped.flows.inputs[1:])
+    lines = [
         (
             f"USD per bin of {bin_pct:.2f} % at the last column; colour runs from {DARKEST:g}× to "
             f"{BRIGHTEST:g}× an even spread of one side's open interest over 10 % of price"
         ),
-        "stated prior mixture, not calibrated  ·  " + "  ·  ".join(mapped.flows.inputs[1:]),
+        *textwrap.wrap(basis, 150),
         (
             "an estimate of what would be closed if touched, not of where price goes  ·  "
             "educational, not advice"
         ),
-    )
+    ]
     for index, line in enumerate(lines):
         figure.text(
-            0.405, 0.056 - 0.020 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
+            0.390, 0.063 - 0.018 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
         )
     if simulated:
         figure.text(

@@ -1,0 +1,117 @@
+"""``forcedflow doctor``: check the installation and the lake, and say what mends each finding.
+
+In:  -.   Out: a list of findings; exit status 1 if any of them stops something from working.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from forcedflow import __version__
+from forcedflow.cli.options import console, print_json
+
+State: TypeAlias = Literal["ok", "missing", "broken"]
+
+_EXTRAS = {"report": ("matplotlib", "pictures")}
+_NEEDED = ("numpy", "polars", "numba", "msgspec", "cyclopts", "rich")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what, how it stands, and the remedy where it does not stand well."""
+
+    what: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+def run(*, lake: Path | None = None, verify: bool = False, json: bool = False) -> int:
+    """Check the installation and the lake.
+
+    Parameters
+    ----------
+    lake
+        Folder of the lake; the setting by default.
+    verify
+        Also compare every file of the lake with its checksum.
+    json
+        Print as JSON.
+    """
+    findings = [*_installation(), *_kernels(), *_lake(lake, verify=verify)]
+    broken = any(finding.state == "broken" for finding in findings)
+    if json:
+        print_json({"ok": not broken, "findings": [asdict(finding) for finding in findings]})
+        return 1 if broken else 0
+    screen = console()
+    marks = {"ok": "[green]✓[/]", "missing": "[yellow]–[/]", "broken": "[red]✗[/]"}
+    for finding in findings:
+        screen.print(marks[finding.state], end=" ")
+        screen.print(f"{finding.what}: {finding.detail}", markup=False)
+        if finding.remedy:
+            screen.print(f"    {finding.remedy}", style="dim", markup=False)
+    return 1 if broken else 0
+
+
+def _installation() -> list[Finding]:
+    findings = [
+        Finding(
+            "forcedflow", "ok", f"{__version__} on Python {platform.python_version()}, {sys.prefix}"
+        )
+    ]
+    for name in _NEEDED:
+        try:
+            findings.append(Finding(name, "ok", importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            findings.append(Finding(name, "broken", "not installed", f"pip install {name}"))
+    for extra, (module, purpose) in _EXTRAS.items():
+        if importlib.util.find_spec(module):
+            findings.append(Finding(f"extra [{extra}]", "ok", f"{purpose} work"))
+        else:
+            remedy = f"pip install 'forcedflow[{extra}]'"
+            findings.append(Finding(f"extra [{extra}]", "missing", f"no {purpose}", remedy))
+    return findings
+
+
+def _kernels() -> list[Finding]:
+    """Whether compiled kernels can be kept, and whether any are."""
+    package = importlib.util.find_spec("forcedflow.positions")
+    if package is None or package.origin is None:
+        return [Finding("kernels", "broken", "the package is incomplete", "reinstall forcedflow")]
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(named) if named else Path(package.origin).parent / "__pycache__"
+    kept = list(folder.rglob("_kernels.replay*.nbc")) if folder.is_dir() else []
+    if kept:
+        return [Finding("kernels", "ok", f"compiled, kept in {folder}")]
+    writable = os.access(folder if folder.is_dir() else folder.parent, os.W_OK)
+    remedy = "forcedflow warmup" if writable else "set NUMBA_CACHE_DIR to a folder you may write to"
+    return [Finding("kernels", "missing", "not compiled yet; the first command waits", remedy)]
+
+
+def _lake(lake: Path | None, *, verify: bool) -> list[Finding]:
+    from forcedflow.errors import ForcedflowError, NoDataError
+    from forcedflow.settings import read_settings
+    from forcedflow.store import Lake
+
+    try:
+        folder = lake if lake is not None else read_settings().lake_path
+        held = Lake(folder)
+        series = held.series()
+    except NoDataError:
+        return [Finding("lake", "missing", f"none in {folder} yet", "forcedflow import KIND PATH")]
+    except ForcedflowError as error:
+        return [Finding("lake", "broken", str(error))]
+    findings = [Finding("lake", "ok", f"{folder}, {len(series)} series")]
+    if verify:
+        damaged = held.verify()
+        detail = f"{len(damaged)} damaged, first {damaged[0]}" if damaged else "all files intact"
+        remedy = "Lake.discard_damaged(), then import the same files again" if damaged else ""
+        findings.append(Finding("files", "broken" if damaged else "ok", detail, remedy))
+    return findings
