@@ -43,6 +43,52 @@ def _sweep_up(mass: F8x2, bottom: I8, a: int, reach: int) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _enter(bins: F8, amount: float, entry: F8, entry_weight: F8, offset: float) -> None:
+    # The caller has seen that the lowest and the highest entry fit; no test per bin.
+    for p in range(entry_weight.size):
+        x = entry[p] + offset
+        whole = int(x)
+        # Unsigned, or each index is first asked whether it counts from the end.
+        b = np.uint64(whole)
+        value = amount * entry_weight[p]
+        upper = value * (x - whole)
+        bins[b] += value - upper
+        bins[b + np.uint64(1)] += upper
+
+
+@njit(cache=True, nogil=True)
+def _add_scaled(total: F8, part: F8, factor: float) -> None:
+    # On slices from zero, so that the compiler sees plain vectors.
+    for i in range(total.size):
+        total[i] += part[i] * factor
+
+
+@njit(cache=True, nogil=True)
+def _join(
+    profile: F8,
+    begin: int,
+    end: int,
+    shift: int,
+    step: int,
+    row: np.ndarray[tuple[int], np.dtype[np.float32]],
+) -> None:
+    # One division per bin of the picture instead of one per bin of the lattice.
+    if step == 1:
+        for i in range(end - begin):
+            row[begin + shift + i] = np.float32(profile[begin + i])
+        return
+    b = begin
+    while b < end:
+        p = (b + shift) // step
+        stop = min(end, (p + 1) * step - shift)
+        joined = 0.0
+        while b < stop:
+            joined += profile[b]
+            b += 1
+        row[p] = np.float32(joined)
+
+
+@njit(cache=True, nogil=True)
 def replay(
     low: F8,
     high: F8,
@@ -81,6 +127,7 @@ def replay(
     n_bars, n_atoms, n_bins = low.size, share.size, long_mass.shape[1]
     n_classes, n_points = growth.size, entry_weight.size
     n_view = image.shape[3]
+    profile = np.zeros(n_bins if image.size else 0)
     outside = 0
     for t in range(n_bars):
         # 1. Voluntary closes: one multiply per half-life class; mass is stored divided by growth.
@@ -121,23 +168,20 @@ def replay(
                     design[1, a, t] += taken
         # 3. This bar's opens, spread over its range and split between the two nearest bins.
         #    What the close has already passed is gone at once: the close comes last.
+        #    Entries ascend, so the first and the last say whether all of them fit.
         last = int(close[t] - first)
         for a in range(n_atoms):
             k = class_of[a]
             scale = share[a] / growth[k]
             amount = opens_long[t, role_of[a]]
             if amount > 0.0:
-                for p in range(n_points):
-                    x = entry[t, p] + offset_long[a] - first - 0.5
-                    b = int(x)
-                    if x < 0.0 or b + 1 >= n_bins:
-                        outside += 1
-                        continue
-                    value = amount * entry_weight[p] * scale
-                    upper = value * (x - b)
-                    long_mass[a, b] += value - upper
-                    long_mass[a, b + 1] += upper
-                    top[a] = max(top[a], b + 1)
+                offset = offset_long[a] - first - 0.5
+                highest = int(entry[t, n_points - 1] + offset) + 1
+                if entry[t, 0] + offset < 0.0 or highest >= n_bins:
+                    outside += 1
+                    continue
+                _enter(long_mass[a], amount * scale, entry[t], entry_weight, offset)
+                top[a] = max(top[a], highest)
                 entered = amount * share[a]
                 added[0, k] += entered
                 alive[0, k] += entered
@@ -150,17 +194,14 @@ def replay(
                         design[0, a, t] += taken
             amount = opens_short[t, role_of[a]]
             if amount > 0.0:
-                for p in range(n_points):
-                    x = entry[t, p] + offset_short[a] - first - 0.5
-                    b = int(x)
-                    if x < 0.0 or b + 1 >= n_bins:
-                        outside += 1
-                        continue
-                    value = amount * entry_weight[p] * scale
-                    upper = value * (x - b)
-                    short_mass[a, b] += value - upper
-                    short_mass[a, b + 1] += upper
-                    bottom[a] = min(bottom[a], b)
+                offset = offset_short[a] - first - 0.5
+                lowest = int(entry[t, 0] + offset)
+                highest = int(entry[t, n_points - 1] + offset) + 1
+                if entry[t, 0] + offset < 0.0 or highest >= n_bins:
+                    outside += 1
+                    continue
+                _enter(short_mass[a], amount * scale, entry[t], entry_weight, offset)
+                bottom[a] = min(bottom[a], lowest)
                 entered = amount * share[a]
                 added[1, k] += entered
                 alive[1, k] += entered
@@ -180,22 +221,28 @@ def replay(
             total_short += alive[1, k]
         alive_per_bar[t, 0] = total_long
         alive_per_bar[t, 1] = total_short
-        # 4. At a column's last bar, the picture.
+        # 4. At a column's last bar, the picture: the atoms of a band are summed on the lattice,
+        #    then lattice bins are joined into the picture's.
         column = column_of[t]
         if column >= 0:
-            down = first + shift_floor[t] - view_first
-            up = first + shift_ceil[t] - view_first
-            for a in range(n_atoms):
-                g = growth[class_of[a]]
-                band = band_of[a]
-                for b in range(max(0, -down), top[a] + 1):
-                    p = (b + down) // view_step
-                    if p >= n_view:
-                        break
-                    image[column, 0, band, p] += np.float32(long_mass[a, b] * g)
-                for b in range(max(bottom[a], -up), n_bins):
-                    p = (b + up) // view_step
-                    if p >= n_view:
-                        break
-                    image[column, 1, band, p] += np.float32(short_mass[a, b] * g)
+            for side in range(2):
+                shift = first - view_first + (shift_floor[t] if side == 0 else shift_ceil[t])
+                begin = max(0, -shift)
+                end = max(begin, min(n_bins, n_view * view_step - shift))
+                for band in range(image.shape[2]):
+                    profile[begin:end] = 0.0
+                    lowest = end
+                    highest = begin
+                    for a in range(n_atoms):
+                        if band_of[a] != band:
+                            continue
+                        if side == 0:
+                            b0, b1 = begin, min(end, top[a] + 1)
+                            _add_scaled(profile[b0:b1], long_mass[a, b0:b1], growth[class_of[a]])
+                        else:
+                            b0, b1 = max(begin, bottom[a]), end
+                            _add_scaled(profile[b0:b1], short_mass[a, b0:b1], growth[class_of[a]])
+                        lowest = min(lowest, b0)
+                        highest = max(highest, b1)
+                    _join(profile, lowest, highest, shift, view_step, image[column, side, band])
     return outside
