@@ -52,17 +52,18 @@ class _Batch:
 
 def run(
     kind: str,
+    /,
     *paths: Path,
     lake: Path | None = None,
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
     venue: str | None = None,
     coin: str | None = None,
     market: Annotated[str | None, Parameter(help="perp, spot, um (USD-M) or cm (COIN-M).")] = None,
     dataset: str | None = None,
     interval: str | None = None,
     table: str | None = None,
-    volume_unit: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
-    contract_size: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
+    volume_unit: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    contract_size: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     rate_unit: Annotated[str | None, Parameter(help="percent or fraction.")] = None,
 ) -> int:
     """Read vendor files into the lake; importing a file again adds nothing.

@@ -318,3 +318,10 @@ def test_metrics_outside_their_folders_say_enough():
 def test_a_dataset_that_is_not_read_is_named():
     with pytest.raises(UsageError, match="bookTicker is not read"):
         read(UM / "bookTicker/BTCUSDT/BTCUSDT-bookTicker-2024-01-01.zip", "1,2\n")
+
+
+def test_depth_of_coin_margined_contracts_is_left_alone_and_said():
+    path = Path("data/futures/cm/daily/bookDepth/BTCUSD_PERP/BTCUSD_PERP-bookDepth-2025-10-10.zip")
+    parsed = read(path, "timestamp,percentage,depth,notional\n2025-10-10 00:00:07,-5,8,9\n")
+    assert parsed.frames == {}
+    assert "not documented" in parsed.warnings[0]

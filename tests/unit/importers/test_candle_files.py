@@ -155,3 +155,10 @@ def test_a_broken_parquet_is_damage():
     for broken in (data[:-20], b"PAR1" + bytes(40) + b"PAR1", b""):
         with pytest.raises(DamagedFileError):
             read_candles(Path("perp_1h.parquet"), broken, ImportOptions())
+
+
+def test_a_symbol_nobody_uses_is_damage_of_the_file_not_of_the_command():
+    data = perps(("binance", "B?C", 1.0))
+    with pytest.raises(DamagedFileError) as caught:
+        read_candles(Path("perp_1h.parquet"), data, ImportOptions())
+    assert caught.value.field == "coin"

@@ -17,11 +17,11 @@ from pathlib import Path
 import polars as pl
 
 from forcedflow.errors import DamagedFileError, UsageError
-from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.venues.importers.bars import PRICES, bar_end, interval_ms, refuse_impossible
 from forcedflow.venues.importers.columns import Field, read_columns
 from forcedflow.venues.importers.options import ImportOptions, VolumeUnit
 from forcedflow.venues.importers.parsed import Parsed, rows, settle
+from forcedflow.venues.importers.symbols import instrument_in_file
 from forcedflow.venues.importers.vendor_file import read_frame
 
 _KNOWN_UNITS: dict[str, VolumeUnit] = {"binance": "coins", "bybit": "coins", "okx": "contracts"}
@@ -155,8 +155,7 @@ def _series(
     file: str, path: Path, options: ImportOptions, bars: pl.DataFrame, *, spot: bool
 ) -> _Series:
     venue, coin = str(bars["venue"][0]), str(bars["coin"][0])
-    parsed = parse_symbol(coin, venue)
-    traded = Instrument(venue, parsed.base, parsed.quote, None if spot else parsed.settle)
+    traded = instrument_in_file(file, "coin", coin, venue, spot=spot)
     unit = options.volume_unit(venue) or _KNOWN_UNITS.get(venue)
     if spot and options.volume_unit(venue) is None and unit == "contracts":
         unit = "coins"  # spot has no contracts

@@ -22,12 +22,13 @@ from typing import Any
 import polars as pl
 
 from forcedflow.errors import DamagedFileError, UsageError
-from forcedflow.instruments import Instrument, parse_symbol
+from forcedflow.instruments import Instrument
 from forcedflow.units import MINUTE_MS
 from forcedflow.venues.importers.bars import PRICES, bar_end, interval_ms, refuse_impossible
 from forcedflow.venues.importers.columns import Field, read_columns
 from forcedflow.venues.importers.options import ImportOptions
 from forcedflow.venues.importers.parsed import Parsed, rows, settle
+from forcedflow.venues.importers.symbols import instrument_in_file
 from forcedflow.venues.importers.totals import liquidation_rows
 from forcedflow.venues.importers.vendor_file import frame_of_records, read_csv, read_json
 
@@ -84,7 +85,7 @@ def read_coinalyze(path: Path, data: bytes, options: ImportOptions) -> Parsed:
     table = read_columns(file, raw, fields)
     refuse_impossible(file, table)
     for bars in table.partition_by("coin", maintain_order=True):
-        instrument = parse_symbol(str(bars["coin"][0]), "binance")
+        instrument = instrument_in_file(file, "coin", str(bars["coin"][0]), "binance")
         length = interval_ms(file, path.name, options, bars["ts"])
         for name, parts in _hourly(bars, instrument, length).items():
             frames.setdefault(name, []).extend(parts)

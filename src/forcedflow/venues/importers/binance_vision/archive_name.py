@@ -55,8 +55,11 @@ class ArchiveName:
 
 
 def is_archive_name(path: Path) -> bool:
-    """Return whether a file's name is of the archive's form."""
-    return _NAME.match(path.name) is not None
+    """Return whether a file's name is of the archive's form and of a dataset that is read."""
+    matched = _NAME.match(path.name)
+    return matched is not None and (
+        matched["what"] in DATASETS or _INTERVAL.match(matched["what"]) is not None
+    )
 
 
 def parse_archive_name(path: Path, options: ImportOptions) -> ArchiveName:

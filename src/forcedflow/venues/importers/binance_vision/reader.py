@@ -69,9 +69,10 @@ def read_binance_vision(path: Path, data: bytes, options: ImportOptions) -> Pars
     name = parse_archive_name(path, options)
     verify_checksum(path, data)
     if name.delivery:
-        return Parsed(
-            {}, (f"{path}: {name.symbol} is a delivery contract; only perpetuals are read",)
-        )
+        told = f"{path}: {name.symbol} is a delivery contract; only perpetuals are read"
+        return Parsed({}, (told,))
+    if name.market == "cm" and name.dataset == "bookDepth":
+        return Parsed({}, (f"{path}: the units of COIN-M depth are not documented; not read",))
     file, text = unpack_csv(path, data)
     header, read = _READERS[name.dataset]
     raw = read_csv(file, text, header)
@@ -107,8 +108,6 @@ def _funding(file: str, raw: pl.DataFrame, name: ArchiveName, options: ImportOpt
 
 def _depth_bands(file: str, raw: pl.DataFrame, name: ArchiveName, options: ImportOptions) -> Frames:
     del options
-    if name.market == "cm":
-        raise UsageError(f"{file}: COIN-M bookDepth does not document its units and is not read")
     table = read_columns(
         file,
         raw,

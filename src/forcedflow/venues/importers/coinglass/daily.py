@@ -17,13 +17,13 @@ from pathlib import Path
 import polars as pl
 
 from forcedflow.errors import UsageError
-from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.units import DAY_MS, MINUTE_MS
 from forcedflow.venues.importers.bars import PRICES, bar_end, refuse_impossible
 from forcedflow.venues.importers.coinglass.hourly import PRECEDENCE
 from forcedflow.venues.importers.columns import Field, read_columns, refuse
 from forcedflow.venues.importers.options import ImportOptions
 from forcedflow.venues.importers.parsed import rows
+from forcedflow.venues.importers.symbols import instrument_in_file
 from forcedflow.venues.importers.totals import AGGREGATE, ALL_VENUES, liquidation_rows
 
 PANEL_PRECEDENCE = 2
@@ -116,7 +116,7 @@ def long_short(
         _ratio(
             table.filter(pl.col(name).is_not_null()),
             venue="binance",
-            symbol=_binance_symbol(table, spot=False),
+            symbol=_binance_symbol(str(path), table, spot=False),
             source="coinglass:long_short_all",
             kind=kind,
             ratio=pl.col(name),
@@ -165,12 +165,11 @@ LAYOUTS: tuple[
 """Columns that tell a file, and its reader; the first that fits is taken."""
 
 
-def _binance_symbol(table: pl.DataFrame, *, spot: bool) -> pl.Expr:
-    names = {}
-    for name in table["symbol"].unique():
-        parsed = parse_symbol(name, "binance")
-        settle = None if spot else parsed.settle
-        names[name] = Instrument("binance", parsed.base, parsed.quote, settle).symbol
+def _binance_symbol(file: str, table: pl.DataFrame, *, spot: bool) -> pl.Expr:
+    names = {
+        name: instrument_in_file(file, "symbol", name, "binance", spot=spot).symbol
+        for name in table["symbol"].unique()
+    }
     return pl.col("symbol").replace_strict(names, return_dtype=pl.String)
 
 
@@ -185,7 +184,7 @@ def _prices(
         rows(
             table,
             venue="binance",
-            symbol=_binance_symbol(table, spot=spot),
+            symbol=_binance_symbol(file, table, spot=spot),
             event_time=_END,
             source=source,
             precedence=precedence,
