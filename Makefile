@@ -16,7 +16,7 @@ setup: $(STAMP) ## make .venv with every extra and tool, and compile the kernels
 $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv sync --quiet --locked --all-extras --group dev
+	$(BIN)/uv sync --quiet --locked --all-extras --group dev --compile-bytecode
 	$(BIN)/forcedflow warmup
 	@touch $@
 

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from forcedflow.heatmap import Heatmap
@@ -63,9 +62,9 @@ def draw_heatmap(
     with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 10}):
         figure = Figure(figsize=(16, 9), dpi=120, facecolor=palette.BACKGROUND)
         FigureCanvasAgg(figure)
-        chart = figure.add_axes((0.060, 0.105, 0.690, 0.770))
-        side = figure.add_axes((0.752, 0.105, 0.178, 0.770), sharey=chart)
-        legend = figure.add_axes((0.060, 0.042, 0.300, 0.014))
+        chart = figure.add_axes((0.060, 0.120, 0.690, 0.755))
+        side = figure.add_axes((0.752, 0.120, 0.178, 0.755), sharey=chart)
+        legend = figure.add_axes((0.060, 0.048, 0.300, 0.014))
         _style(chart)
         _style(side)
         _paint_heat(chart, heatmap)
@@ -127,29 +126,38 @@ def _paint_candles(axes: Axes, heatmap: Heatmap) -> None:
     low = np.minimum.reduceat(heatmap.candles[:, 2], starts)
     middle = _days((columns.start_ms[starts] + columns.end_ms[ends]) / 2)
     width = join * columns.step_ms / DAY_MS * 0.66
-    for rising, color in ((True, palette.CANDLE_UP), (False, palette.CANDLE_DOWN)):
-        chosen = np.flatnonzero((closed >= opened) == rising)
-        wicks = [[(middle[i], np.log(low[i])), (middle[i], np.log(high[i]))] for i in chosen]
-        axes.add_collection(LineCollection(wicks, colors=color, linewidths=0.9, zorder=4))
-        for i in chosen:
-            bottom, top = sorted((np.log(opened[i]), np.log(closed[i])))
-            axes.add_patch(
-                Rectangle(
-                    (middle[i] - width / 2, bottom),
-                    width,
-                    max(top - bottom, 2e-5),
-                    facecolor=color,
-                    edgecolor=palette.BACKGROUND,
-                    linewidth=0.3,
-                    zorder=5,
-                )
-            )
+    bottom = np.log(np.minimum(opened, closed))
+    # A bar that closed where it opened still shows as a line.
+    top = np.maximum(np.log(np.maximum(opened, closed)), bottom + 2e-5)
+    left, right = middle - width / 2, middle + width / 2
+    bodies = np.stack(
+        [
+            np.stack([left, bottom], axis=1),
+            np.stack([left, top], axis=1),
+            np.stack([right, top], axis=1),
+            np.stack([right, bottom], axis=1),
+        ],
+        axis=1,
+    )
+    wicks = np.stack(
+        [np.stack([middle, np.log(low)], axis=1), np.stack([middle, np.log(high)], axis=1)], axis=1
+    )
+    colors = np.where(closed >= opened, palette.CANDLE_UP, palette.CANDLE_DOWN).tolist()
+    axes.add_collection(LineCollection(list(wicks), colors=colors, linewidths=0.9, zorder=4))
+    axes.add_collection(
+        PolyCollection(
+            list(bodies),
+            facecolors=colors,
+            edgecolors=palette.BACKGROUND,
+            linewidths=0.3,
+            zorder=5,
+        )
+    )
 
 
 def _paint_profile(axes: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None:
     """Bars stacked by leverage band, and what is closed in all on the way to each price."""
     grid = heatmap.grid
-    height = grid.width * grid.step
     middle = np.log(grid.prices)
     most = 0.0
     totals = {}
@@ -157,18 +165,14 @@ def _paint_profile(axes: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None
         bands = mapped.profile_usd(grid, side)
         left = np.zeros(grid.size)
         for band, color in enumerate(palette.BAND_COLORS):
-            axes.barh(
-                middle, bands[band], height=height, left=left, color=color, linewidth=0, zorder=3
-            )
-            left = left + bands[band]
+            right = left + bands[band]
+            axes.fill_betweenx(middle, left, right, step="mid", color=color, linewidth=0, zorder=3)
+            left = right
         totals[side] = left
         most = max(most, float(np.quantile(left[left > 0], 0.995)) if (left > 0).any() else 0.0)
     axes.set_xlim(0, most * 1.25 if most > 0 else 1.0)
     axes.xaxis.set_major_locator(FixedLocator([most * 0.5, most]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_usd(value)))
-    axes.set_xlabel(
-        f"per bin of {100 * np.expm1(height):.2f} %", color=palette.MUTED, fontsize=9, labelpad=2
-    )
     curve = axes.twiny()
     curve.set_facecolor("none")
     for spine in curve.spines.values():
@@ -344,7 +348,7 @@ def _write_words(
     ]
     for index, line in enumerate(lines):
         figure.text(
-            0.390, 0.063 - 0.018 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
+            0.390, 0.070 - 0.018 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
         )
     if simulated:
         figure.text(
