@@ -17,8 +17,12 @@ import numpy as np
 from forcedflow.margin import BracketSchedule, MarginRule, fresh_isolated_offset
 from forcedflow.units import F8, I8
 
-LOWEST_LEVERAGE = 1.8
-N_TIERS = 26
+ROUND_LEVERAGES = (10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 75.0, 100.0, 125.0, 150.0, 200.0)
+"""What traders set from ten times up: on venues that publish positions nearly all sit on these."""
+
+LOW_LEVERAGES = tuple(float(x) for x in np.geomspace(1.8, 9.0, 24))
+"""Below ten, effective leverage is a continuum of cross margin and top-ups: a dense grid."""
+
 HALF_LIVES_DAYS = (0.05, 0.2, 0.7, 2.5, 8.0)
 """Closing half-lives of voluntary exits. The shortest absorbs market-making churn."""
 
@@ -109,7 +113,6 @@ def prior_atoms(
     *,
     roles: tuple[str, ...] = ("all",),
     typical_notional: float = 50_000.0,
-    n_tiers: int = N_TIERS,
     half_lives_days: tuple[float, ...] = HALF_LIVES_DAYS,
 ) -> Atoms:
     """Return atoms with prior weights: the stated leverage mixture times even half-lives.
@@ -125,8 +128,6 @@ def prior_atoms(
     typical_notional : float
         Position size whose bracket sets the maintenance rate of a tier, unless the tier's leverage
         is only allowed in a smaller bracket. [quote]
-    n_tiers : int
-        Number of log-spaced leverage tiers.
     half_lives_days : tuple of float
         Half-lives of voluntary closing. [d]
 
@@ -140,10 +141,8 @@ def prior_atoms(
     it is also the share of inflow by leverage; half-lives share the inflow evenly, which leaves
     most of the standing open interest with the long ones.
     """
-    most = max(bracket.max_leverage for bracket in schedule.brackets)
-    tiers = np.geomspace(LOWEST_LEVERAGE, most, n_tiers)
-    rates = np.array([_maintenance_rate(schedule, tier, typical_notional) for tier in tiers])
-    fee = rule.fee_rate
+    tiers, rates = _tiers(schedule, rule, typical_notional)
+    n_tiers, fee = tiers.size, rule.fee_rate
     long_ratio = fresh_isolated_offset(tiers, rates, fee, "long")
     short_ratio = fresh_isolated_offset(tiers, rates, fee, "short")
     weight = prior_leverage_share(tiers)
@@ -167,22 +166,38 @@ def prior_atoms(
 def prior_leverage_share(tiers: F8) -> F8:
     """Return the prior share of open interest of each leverage tier, summing to one.
 
-    The stated shares are read as a density over log leverage and interpolated; the outermost
-    values hold beyond the stated range.
+    The stated shares are read as a density over log leverage, interpolated, and given to each tier
+    over its cell, halfway to its neighbours; the outermost values hold beyond the stated range.
     """
     stated = np.log(_PRIOR_LEVERAGE)
-    halfway = (stated[1:] + stated[:-1]) / 2
-    borders = np.concatenate(
-        [[2 * stated[0] - halfway[0]], halfway, [2 * stated[-1] - halfway[-1]]]
-    )
-    density = np.asarray(_PRIOR_SHARE) / np.diff(borders)
-    at_tiers = np.interp(np.log(tiers), stated, density)
-    share: F8 = at_tiers / at_tiers.sum()
+    density = np.asarray(_PRIOR_SHARE) / _cells(stated)
+    at = np.log(tiers)
+    weight = np.interp(at, stated, density) * _cells(at)
+    share: F8 = weight / weight.sum()
     return share
 
 
-def _maintenance_rate(schedule: BracketSchedule, leverage: float, notional: float) -> float:
-    # geomspace may end a rounding error above the cap it was given.
-    allowed = schedule.for_leverage(leverage * (1 - 1e-9))
-    holding = [bracket for bracket in allowed if notional <= bracket.notional_cap]
-    return (holding or allowed[-1:])[0].maintenance_margin_rate
+def _cells(at: F8) -> F8:
+    """Width of each point's cell; the outermost cells are symmetric."""
+    halfway = (at[1:] + at[:-1]) / 2
+    return np.diff(np.concatenate([[2 * at[0] - halfway[0]], halfway, [2 * at[-1] - halfway[-1]]]))
+
+
+def _tiers(schedule: BracketSchedule, rule: MarginRule, notional: float) -> tuple[F8, F8]:
+    """Leverage tiers that the brackets allow, with the maintenance rate of each."""
+    kept, rates = [], []
+    for tier in (*LOW_LEVERAGES, *ROUND_LEVERAGES):
+        allowed = schedule.for_leverage(tier)
+        if not allowed:
+            break
+        holding = [bracket for bracket in allowed if notional <= bracket.notional_cap]
+        rate = (holding or allowed[-1:])[0].maintenance_margin_rate
+        # A position whose margin does not cover maintenance and fee cannot be opened.
+        if rate + rule.fee_rate < 1 / tier:
+            kept.append(tier)
+            rates.append(rate)
+    if len(kept) < 2:
+        raise ValueError(
+            f"{schedule.name}: brackets allow no leverage of {LOW_LEVERAGES[1]:g} or more"
+        )
+    return np.asarray(kept), np.asarray(rates)
