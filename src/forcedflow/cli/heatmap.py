@@ -109,7 +109,7 @@ def _print_picture(mapped: LiquidationMap, zones: list[Zone]) -> None:
     screen = console()
     screen.print(heading(mapped))
     screen.print(heat_rows(mapped, color=screen.color_system is not None), soft_wrap=True)
-    screen.print(zone_table(zones, mapped))
+    screen.print(zone_table(zones, mapped, width=screen.width))
     screen.print(basis(mapped))
 
 

@@ -52,7 +52,7 @@ def run(
 
     screen = console()
     screen.print(heading(mapped))
-    screen.print(zone_table(zones, mapped, most=24))
+    screen.print(zone_table(zones, mapped, most=24, width=screen.width))
     screen.print(basis(mapped))
     return 0
 

@@ -24,6 +24,20 @@ _CHART_WIDTH = 62
 _BAR_WIDTH = 12
 _ROWS = 30
 _SHADES = " ░▒▓█"
+_WIDE = 92
+# Name, whether figures align right, and whether a narrow terminal keeps the column.
+_ZONE_COLUMNS = (
+    ("side", False, True),
+    ("from", True, True),
+    ("to", True, True),
+    ("distance", True, True),
+    ("σ 24 h", True, False),
+    ("notional", True, True),
+    ("range", True, True),
+    ("of OI", True, True),
+    ("age", True, False),
+    ("", False, False),
+)
 
 
 def heading(mapped: LiquidationMap) -> Text:
@@ -94,9 +108,21 @@ def heat_rows(mapped: LiquidationMap, *, color: bool) -> Text:
     return text
 
 
-def zone_table(zones: list[Zone], mapped: LiquidationMap, most: int = 12) -> Table:
-    """Return the zones, shorts above the price first, as a ladder is read."""
-    tick = mapped.market.instrument.tick_size
+def zone_table(
+    zones: list[Zone], mapped: LiquidationMap, *, most: int = 12, width: int = 100
+) -> Table:
+    """Return the zones, shorts above the price first, as a ladder is read.
+
+    Parameters
+    ----------
+    zones : list of Zone
+    mapped : LiquidationMap
+        For the tick size.
+    most : int
+        Nearest zones to show.
+    width : int
+        Characters to fit into; ages and σ are left out where they do not fit.
+    """
     table = Table(
         title="zones: estimated notional force-closed if touched (range over stated priors)",
         title_style="dim",
@@ -104,34 +130,31 @@ def zone_table(zones: list[Zone], mapped: LiquidationMap, most: int = 12) -> Tab
         box=None,
         padding=(0, 1),
     )
-    for name, justify in (
-        ("side", "left"),
-        ("from", "right"),
-        ("to", "right"),
-        ("distance", "right"),
-        ("σ 24h", "right"),
-        ("notional", "right"),
-        ("range", "right"),
-        ("of OI", "right"),
-        ("age", "right"),
-        ("", "left"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    wide = width >= _WIDE
+    for name, right, needed in _ZONE_COLUMNS:
+        if needed or wide:
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
     nearest = sorted(zones, key=lambda zone: abs(zone.distance_pct))[:most]
     for zone in sorted(nearest, key=lambda zone: -zone.low):
-        table.add_row(
-            Text(zone.side, palette.LONG if zone.side == "long" else palette.SHORT),
-            format_price(zone.low, tick),
-            format_price(zone.high, tick),
-            format_pct(zone.distance_pct / 100),
-            f"{zone.distance_sigma:+.1f}",
-            format_usd(zone.notional_usd),
-            f"{format_usd(zone.notional_usd_low)}–{format_usd(zone.notional_usd_high)}",
-            f"{100 * zone.share_of_oi:.1f} %",
-            format_age(zone.age_h * 3.6e6),
-            f"major #{zone.rank}" if zone.major else f"#{zone.rank}",
-        )
+        cells = _zone_cells(zone, mapped.market.instrument.tick_size)
+        shown = zip(cells, _ZONE_COLUMNS, strict=True)
+        table.add_row(*(cell for cell, (_, _, needed) in shown if needed or wide))
     return table
+
+
+def _zone_cells(zone: Zone, tick: float | None) -> list[Text | str]:
+    return [
+        Text(zone.side, palette.LONG if zone.side == "long" else palette.SHORT),
+        format_price(zone.low, tick),
+        format_price(zone.high, tick),
+        format_pct(zone.distance_pct / 100),
+        f"{zone.distance_sigma:+.1f}",
+        format_usd(zone.notional_usd),
+        f"{format_usd(zone.notional_usd_low)}–{format_usd(zone.notional_usd_high)}",
+        f"{100 * zone.share_of_oi:.1f} %",
+        format_age(zone.age_h * 3.6e6),
+        f"major #{zone.rank}" if zone.major else f"#{zone.rank}",
+    ]
 
 
 def basis(mapped: LiquidationMap) -> Text:
