@@ -1,0 +1,1 @@
+"""Benchmarks: what is fast, how fast, against whom. Run ``python -m benchmarks``."""

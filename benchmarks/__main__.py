@@ -1,0 +1,62 @@
+"""``python -m benchmarks [--json] [--out FILE] [--runs N] [name…]``: measure and print one table.
+
+In:  names of groups (ladder, startup, import); all of them by default.
+Out: a table on standard output; a file only where ``--out`` names one. No time is ever asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import commands, ladder
+from benchmarks.ladder_peer import find_compiler
+from benchmarks.measure import Budget, Result, machine, read_budgets, table
+
+_GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
+    "ladder": ladder.run,
+    "startup": commands.startup,
+    "import": commands.importing,
+}
+
+
+def main() -> None:
+    """Run the named groups and print what they took."""
+    asked = _arguments()
+    budgets = read_budgets()
+    results: list[Result] = []
+    for name in asked.names or _GROUPS:
+        sys.stderr.write(f"measuring {name} …\n")
+        results += _GROUPS[name](budgets[name], asked.runs)
+    here = machine()
+    if asked.json:
+        value = {"machine": here, "results": [result.as_json() for result in results]}
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+    else:
+        text = table(results) + "\n\n" + ", ".join(f"{k} {v}" for k, v in here.items())
+        if find_compiler() is None:
+            text += "\nno C compiler called cc: the ladder was measured without its peer"
+    sys.stdout.write(text + "\n")
+    if asked.out is not None:
+        asked.out.write_text(text + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(_GROUPS))
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--out", type=Path, help="also write what is printed to this file")
+    parser.add_argument("--runs", type=int, default=5, help="runs per measurement, 3 or more")
+    asked = parser.parse_args()
+    if unknown := sorted(set(asked.names) - set(_GROUPS)):
+        parser.error(f"no benchmark called {', '.join(unknown)}; there are {', '.join(_GROUPS)}")
+    if asked.runs < 3:
+        parser.error("fewer than three runs say nothing about the spread")
+    return asked
+
+
+if __name__ == "__main__":
+    main()
