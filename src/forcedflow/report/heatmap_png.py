@@ -70,7 +70,7 @@ def draw_heatmap(
         _paint_heat(chart, heatmap)
         _paint_candles(chart, heatmap)
         _paint_profile(side, mapped, heatmap)
-        _mark_zones(side, zones, heatmap, mapped)
+        _mark_zones(side, zones, heatmap)
         _price_axis(chart, side, mapped, heatmap)
         _time_axis(chart, heatmap)
         _paint_legend(legend, heatmap)
@@ -195,7 +195,7 @@ def _paint_profile(axes: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None
     )
 
 
-def _mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap, mapped: LiquidationMap) -> None:
+def _mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap) -> None:
     """Outline zones and label the largest major ones of each side, without overlap."""
     low, high = heatmap.grid.edges[0], heatmap.grid.edges[-1]
     shown = [zone for zone in zones if zone.low > low and zone.high < high]
@@ -209,8 +209,8 @@ def _mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap, mapped: Liquida
             linewidth=0,
             zorder=1,
         )
-    room = (np.log(high) - np.log(low)) * 0.045
-    taken = [float(np.log(mapped.mark))]
+    room = (np.log(high) - np.log(low)) * 0.048
+    taken: list[float] = []
     for side in SIDES:
         ranked = sorted((z for z in shown if z.side == side and z.major), key=lambda z: z.rank)
         for zone in ranked[:_LABELLED_ZONES]:
@@ -313,16 +313,16 @@ def _write_words(
     figure.text(
         0.060,
         0.955,
-        f"{instrument.symbol}  ·  {instrument.venue}",
+        f"{instrument.symbol}  ·  {instrument.venue}  ·  estimated liquidations if touched",
         color=palette.TEXT,
-        fontsize=17,
+        fontsize=15,
         fontweight="bold",
         va="center",
     )
     figure.text(
         0.060,
         0.915,
-        f"estimated liquidations if touched  ·  known to {known} ({age} old)  ·  mark "
+        f"known to {known} ({age} old)  ·  mark "
         f"{format_price(mapped.mark, instrument.tick_size)}  ·  open interest "
         f"{format_usd(mapped.open_interest_usd)} a side  ·  σ 24 h {100 * mapped.sigma_day:.1f} %",
         color=palette.MUTED,
