@@ -13,6 +13,8 @@ import numpy as np
 
 from forcedflow.margin import default_schedules, rule_for
 from forcedflow.positions import BANDS, Atoms, prior_atoms
+from forcedflow.positions.atoms import HALF_LIVES_DAYS, N_TIERS
+from forcedflow.positions.grid import FIVE_BPS
 from forcedflow.units import DAY_MS, MINUTE_MS
 
 # Entries lie at a bar's low, middle and high; the ladder's own weights.
@@ -138,20 +140,20 @@ def year_of_minutes(n_bars: int, *, seed: int, columns: int = 0, bands: int = 1)
     of it.
     """
     path = _path(n_bars, seed, sigma=8e-4)
-    atoms = _atoms(roles=("all",), half_lives_days=(2.5,))
+    atoms = _atoms(n_tiers=26, half_lives_days=(2.5,))
     span = path.max() - path.min() + atoms.offset_short.max() - atoms.offset_long.min()
     width = span / (2000 - 2 * _MARGIN_BINS - 2)
     return _case(path, atoms, width, 1.0, n_bins=2000, columns=columns, bands=bands, seed=seed)
 
 
 def months_of_five_minutes(n_bars: int, *, seed: int, columns: int) -> LadderCase:
-    """Return what the command line runs: five half-lives, bins of five basis points, 600 in view.
+    """Return what the command line runs: its tiers, half-lives and bin width, 600 bins in view.
 
-    19,000 such bars are the 66 days that a laptop's lake of five-minute open interest might hold.
+    19,000 such bars are 66 days of five-minute open interest.
     """
     path = _path(n_bars, seed, sigma=1.5e-3)
-    atoms = _atoms(roles=("all",), half_lives_days=(0.05, 0.2, 0.7, 2.5, 8.0))
-    return _case(path, atoms, 5e-4, 5.0, n_bins=None, columns=columns, bands=5, seed=seed)
+    atoms = _atoms(n_tiers=N_TIERS, half_lives_days=HALF_LIVES_DAYS)
+    return _case(path, atoms, FIVE_BPS, 5.0, n_bins=None, columns=columns, bands=5, seed=seed)
 
 
 def _path(n_bars: int, seed: int, sigma: float) -> np.ndarray:
@@ -166,10 +168,10 @@ def _path(n_bars: int, seed: int, sigma: float) -> np.ndarray:
     return path + np.log(60_000.0)
 
 
-def _atoms(roles: tuple[str, ...], half_lives_days: tuple[float, ...]) -> Atoms:
+def _atoms(n_tiers: int, half_lives_days: tuple[float, ...]) -> Atoms:
     schedule = next(s for s in default_schedules("binance") if s.symbol.startswith("BTC/"))
     rule = rule_for("binance", "linear", schedule.effective_ms)
-    return prior_atoms(schedule, rule, roles=roles, half_lives_days=half_lives_days)
+    return prior_atoms(schedule, rule, n_tiers=n_tiers, half_lives_days=half_lives_days)
 
 
 def _case(
