@@ -24,6 +24,7 @@ app = App(
     version_flags=["--version"],
     help_format="plaintext",  # reading Markdown costs a third of the time that help takes
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `run` says what became of the work
 )
 
 _COMMANDS = {

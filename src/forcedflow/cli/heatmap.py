@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 
 from forcedflow.cli.options import (
+    choose_instrument,
     console,
     iso_time,
     open_lake,
@@ -63,44 +64,48 @@ def run(
         Print the picture as JSON: one byte a cell in base64, with its header.
     """
     from forcedflow.asof import read_market
-    from forcedflow.instruments import parse_symbol
     from forcedflow.pipeline import build_map
 
     wanted = _format(out, format_, json=json)
-    market = read_market(open_lake(lake), parse_symbol(symbol, venue), parse_moment(at))
-    mapped = build_map(market, picture_span_ms=parse_duration(range_))
+    at_ms, span_ms = parse_moment(at), parse_duration(range_)
+    held = open_lake(lake)
+    market = read_market(held, choose_instrument(held, symbol, venue), at_ms)
+    mapped = build_map(market, picture_span_ms=span_ms)
     zones = mapped.zones()
     if wanted is None:
         _print_picture(mapped, zones)
-    elif wanted == "png":
-        if out is None:
-            raise UsageError("a picture needs a file\nhint: --out heatmap.png")
-        from forcedflow.report.heatmap_png import draw_heatmap
-
-        draw_heatmap(mapped, zones, _folder_exists(out))
-        sys.stderr.write(f"wrote {out}\n")
+    elif out is None:
+        _print_data(wanted, mapped, zones)
     else:
-        _write(wanted, mapped, zones, out)
+        try:
+            _write(wanted, mapped, zones, out)
+        except OSError as error:
+            raise UsageError(f"{out}: cannot be written: {error.strerror or error}") from error
+        sys.stderr.write(f"wrote {out}\n")
     return 0
 
 
 def _format(out: Path | None, format_: Format | None, *, json: bool) -> Format | None:
-    if format_ is not None:
-        return format_
-    if json:
-        return "json"
+    """Return what to make, before any of it is: a mistake here costs no waiting."""
+    stated: Format | None = format_ or ("json" if json else None)
     if out is None:
-        return None
-    if out.suffix not in _BY_ENDING:
-        known = " ".join(_BY_ENDING)
-        raise UsageError(f"{out}: unknown ending {out.suffix!r}\nhint: one of {known}, or --format")
-    return _BY_ENDING[out.suffix]
-
-
-def _folder_exists(out: Path) -> Path:
+        if stated == "png":
+            raise UsageError("a picture needs a file\nhint: --out heatmap.png")
+        return stated
     if not out.parent.is_dir():
         raise UsageError(f"{out}: the folder {out.parent} does not exist")
-    return out
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder\nhint: --out {out / 'heatmap.png'}")
+    meant = _BY_ENDING.get(out.suffix.lower())
+    if stated is None and meant is None:
+        known = " ".join(_BY_ENDING)
+        raise UsageError(f"{out}: unknown ending {out.suffix!r}\nhint: one of {known}, or --format")
+    if stated is not None and (stated == "png") != (meant == "png"):
+        raise UsageError(
+            f"{out}: {stated} under the ending {out.suffix!r}\n"
+            "hint: pictures end in .png and nothing else does"
+        )
+    return stated or meant
 
 
 def _print_picture(mapped: LiquidationMap, zones: list[Zone]) -> None:
@@ -113,27 +118,43 @@ def _print_picture(mapped: LiquidationMap, zones: list[Zone]) -> None:
     screen.print(basis(mapped))
 
 
-def _write(wanted: Format, mapped: LiquidationMap, zones: list[Zone], out: Path | None) -> None:
+def _print_data(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> None:
+    value = _value(wanted, mapped, zones)
+    if isinstance(value, str):
+        sys.stdout.write(value)
+    else:
+        print_json(value)
+
+
+def _write(wanted: Format, mapped: LiquidationMap, zones: list[Zone], out: Path) -> None:
     import msgspec
 
+    if wanted == "png":
+        try:
+            from forcedflow.report.heatmap_png import draw_heatmap
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "matplotlib":
+                raise
+            raise UsageError(
+                "pictures need matplotlib\nhint: pip install 'forcedflow[report]'"
+            ) from error
+        draw_heatmap(mapped, zones, out)
+        return
+    value = _value(wanted, mapped, zones)
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode() + "\n"
+    out.write_text(text, encoding="utf-8")
+
+
+def _value(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | dict[str, Any]:
+    """Return text as it stands, or a value for JSON."""
     from forcedflow.integrations.coinglass_shape import coinglass_heatmap
     from forcedflow.integrations.levels import levels_csv, levels_pine
 
     if wanted == "csv":
-        text = levels_csv(zones)
-    elif wanted == "pine":
-        text = levels_pine(zones, mapped, iso_time(mapped.known_ms))
-    else:
-        value = coinglass_heatmap(mapped) if wanted == "coinglass" else _as_json(mapped, zones)
-        if out is None:
-            print_json(value)
-            return
-        text = msgspec.json.encode(value).decode() + "\n"
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        _folder_exists(out).write_text(text, encoding="utf-8")
-        sys.stderr.write(f"wrote {out}\n")
+        return levels_csv(zones)
+    if wanted == "pine":
+        return levels_pine(zones, mapped, iso_time(mapped.known_ms))
+    return coinglass_heatmap(mapped) if wanted == "coinglass" else _as_json(mapped, zones)
 
 
 def _as_json(mapped: LiquidationMap, zones: list[Zone]) -> dict[str, Any]:

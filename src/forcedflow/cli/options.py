@@ -16,6 +16,7 @@ from forcedflow.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from forcedflow.instruments import Instrument
     from forcedflow.store import Lake
 
 _DURATIONS_MS = {
@@ -25,6 +26,7 @@ _DURATIONS_MS = {
     "w": 604_800_000,
     "y": 31_536_000_000,
 }
+_LONGEST_MS = 100 * _DURATIONS_MS["y"]
 
 
 def open_lake(lake: Path | None, *, create: bool = False) -> Lake:
@@ -69,9 +71,31 @@ def parse_duration(text: str) -> int:
     (43200000, 604800000)
     """
     number, unit = text.strip()[:-1], text.strip()[-1:]
-    if unit not in _DURATIONS_MS or not number.isdigit() or int(number) == 0:
-        raise UsageError(f"{text!r} is no span of time\nhint: write 12h, 7d, 4w or 1y")
-    return int(number) * _DURATIONS_MS[unit]
+    if unit in _DURATIONS_MS and number.isascii() and number.isdigit() and len(number) < 12:
+        span = int(number) * _DURATIONS_MS[unit]
+        if 0 < span <= _LONGEST_MS:
+            return span
+    raise UsageError(
+        f"{text!r} is no span of time up to a hundred years\nhint: write 12h, 7d, 4w or 1y"
+    )
+
+
+def choose_instrument(lake: Lake, symbol: str, venue: str) -> Instrument:
+    """Return the instrument that a person means by a symbol and a venue.
+
+    Raises
+    ------
+    UsageError
+        If the venue is neither a known one nor in the lake, or uses no such symbol.
+    """
+    from forcedflow.instruments import VENUES, parse_symbol
+
+    name = venue.strip().lower()
+    held = {found for _, found, _ in lake.series()}
+    if name not in VENUES and name not in held:
+        known = ", ".join(sorted({*VENUES, *held}))
+        raise UsageError(f"{venue!r} is no venue\nhint: one of {known}")
+    return parse_symbol(symbol, name)
 
 
 def format_time(ms: float) -> str:

@@ -8,7 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forcedflow.cli.options import console, iso_time, open_lake, parse_moment, print_json
+from forcedflow.cli.options import (
+    choose_instrument,
+    console,
+    iso_time,
+    open_lake,
+    parse_moment,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from forcedflow.pipeline import LiquidationMap
@@ -39,10 +46,11 @@ def run(
         Print as JSON.
     """
     from forcedflow.asof import read_market
-    from forcedflow.instruments import parse_symbol
     from forcedflow.pipeline import build_map
 
-    market = read_market(open_lake(lake), parse_symbol(symbol, venue), parse_moment(at))
+    at_ms = parse_moment(at)
+    held = open_lake(lake)
+    market = read_market(held, choose_instrument(held, symbol, venue), at_ms)
     mapped = build_map(market)
     zones = mapped.zones()
     if json:
