@@ -11,9 +11,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from forcedflow.margin import default_schedules, rule_for
+from forcedflow.margin import default_schedules, fresh_isolated_offset, rule_for
 from forcedflow.positions import BANDS, Atoms, prior_atoms
-from forcedflow.positions.atoms import HALF_LIVES_DAYS, N_TIERS
 from forcedflow.positions.grid import FIVE_BPS
 from forcedflow.units import DAY_MS, MINUTE_MS
 
@@ -140,7 +139,7 @@ def year_of_minutes(n_bars: int, *, seed: int, columns: int = 0, bands: int = 1)
     of it.
     """
     path = _path(n_bars, seed, sigma=8e-4)
-    atoms = _atoms(n_tiers=26, half_lives_days=(2.5,))
+    atoms = _even_atoms(26)
     span = path.max() - path.min() + atoms.offset_short.max() - atoms.offset_long.min()
     width = span / (2000 - 2 * _MARGIN_BINS - 2)
     return _case(path, atoms, width, 1.0, n_bins=2000, columns=columns, bands=bands, seed=seed)
@@ -152,7 +151,7 @@ def months_of_five_minutes(n_bars: int, *, seed: int, columns: int) -> LadderCas
     19,000 such bars are 66 days of five-minute open interest.
     """
     path = _path(n_bars, seed, sigma=1.5e-3)
-    atoms = _atoms(n_tiers=N_TIERS, half_lives_days=HALF_LIVES_DAYS)
+    atoms = _prior_atoms()
     return _case(path, atoms, FIVE_BPS, 5.0, n_bins=None, columns=columns, bands=5, seed=seed)
 
 
@@ -168,10 +167,30 @@ def _path(n_bars: int, seed: int, sigma: float) -> np.ndarray:
     return path + np.log(60_000.0)
 
 
-def _atoms(n_tiers: int, half_lives_days: tuple[float, ...]) -> Atoms:
+def _even_atoms(n_tiers: int) -> Atoms:
+    """Return tiers evenly spaced in log leverage and of equal share, with one half-life.
+
+    The year's case must not change when the package chooses other tiers.
+    """
+    tiers, rates = np.geomspace(1.8, 150.0, n_tiers), np.full(n_tiers, 0.004)
+    none = np.zeros(n_tiers, dtype=np.int64)
+    return Atoms(
+        leverage=tiers,
+        offset_long=np.log(fresh_isolated_offset(tiers, rates, 0.0, "long")),
+        offset_short=np.log(fresh_isolated_offset(tiers, rates, 0.0, "short")),
+        share=np.full(n_tiers, 1 / n_tiers),
+        class_of=none,
+        role_of=none,
+        band_of=np.arange(n_tiers) * len(BANDS) // n_tiers,
+        half_lives_days=np.array([2.5]),
+        roles=("all",),
+        maintenance_margin_rate=rates,
+    )
+
+
+def _prior_atoms() -> Atoms:
     schedule = next(s for s in default_schedules("binance") if s.symbol.startswith("BTC/"))
-    rule = rule_for("binance", "linear", schedule.effective_ms)
-    return prior_atoms(schedule, rule, n_tiers=n_tiers, half_lives_days=half_lives_days)
+    return prior_atoms(schedule, rule_for("binance", "linear", schedule.effective_ms))
 
 
 def _case(
