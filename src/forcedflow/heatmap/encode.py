@@ -17,8 +17,8 @@ class Header(msgspec.Struct, frozen=True):
     """How to read the bytes: row-major ``(columns, bins)``, lowest price first.
 
     A byte ``v > 0`` in column ``c`` stands for at most
-    ``even_usd[c] · darkest · (brightest/darkest)^(v/255)`` dollars, 0 for less than
-    ``even_usd[c] · darkest``.
+    ``even_usd[c] · darkest · (brightest/darkest)^(v/255)`` dollars, 255 for that or any more, 0 for
+    at most ``even_usd[c] · darkest``.
     """
 
     columns: int

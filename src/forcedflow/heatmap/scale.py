@@ -48,5 +48,5 @@ def to_bytes(usd: F8x2, even: F8) -> Bytes:
 
 
 def to_usd(level: int, even: float) -> float:
-    """Return the notional at which a cell reaches brightness ``level`` of 255. [USD]"""
+    """Return the most that a cell of brightness ``level`` holds; 255 is that or more. [USD]"""
     return float(even * DARKEST * (BRIGHTEST / DARKEST) ** (level / 255))

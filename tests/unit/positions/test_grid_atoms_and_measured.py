@@ -18,7 +18,7 @@ from forcedflow.positions import (
     prior_atoms,
     view,
 )
-from forcedflow.positions.atoms import HALF_LIVES_DAYS, N_TIERS, prior_leverage_share
+from forcedflow.positions.atoms import HALF_LIVES_DAYS, prior_leverage_share
 from forcedflow.units import HOUR_MS, MINUTE_MS
 
 WIDTH = 5e-4
@@ -70,7 +70,7 @@ def test_prior_shares_sum_to_one_within_each_role():
     atoms = prior_atoms(SCHEDULE, RULE, roles=("taker", "maker"))
     for role in (0, 1):
         assert atoms.share[atoms.role_of == role].sum() == pytest.approx(1.0)
-    assert atoms.size == 2 * len(HALF_LIVES_DAYS) * N_TIERS
+    assert atoms.size == 2 * len(HALF_LIVES_DAYS) * atoms.tiers.size
     assert atoms.standing_share.sum() == pytest.approx(1.0)
 
 
@@ -104,7 +104,7 @@ def test_the_stated_prior_is_recovered_at_its_own_leverages_per_log_leverage():
     assert share.sum() == pytest.approx(1.0)
     fine = np.geomspace(1.8, 125.0, 2000)
     low = prior_leverage_share(fine)[fine <= 10.0].sum()
-    # .20 + .25 + half of .25 of .97, less what of the 2× share would lie below 1.8×: (.575 − .077)/.91
+    # .20 + .25 + half of .25, less .08 that would lie below 1.8×, of all that is left: .50/.91.
     assert low == pytest.approx(0.547, abs=0.02)
 
 
