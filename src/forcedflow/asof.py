@@ -87,7 +87,10 @@ def _newest_event(lake: Lake, instrument: Instrument, at_ms: int) -> int:
 def _schedule(
     stored: pl.DataFrame, instrument: Instrument, at_ms: int
 ) -> tuple[BracketSchedule, tuple[str, ...]]:
-    """Brackets in force; else the earliest held, else a stated assumption; each said in words."""
+    """Brackets in force; else the earliest known, else a stated assumption; each said in words.
+
+    Brackets of the lake that became known after the moment are not seen; shipped ones are.
+    """
     venue, symbol = instrument.venue, instrument.symbol
     schedules = (*schedules_from_table(stored), *default_schedules(venue))
     held = [s for s in schedules if s.symbol in {symbol, "*"}]
@@ -96,17 +99,19 @@ def _schedule(
     if held:
         earliest = min(held, key=lambda s: s.effective_ms)
         return earliest, (
-            "leverage brackets are of a later day than the moment asked about: no older ones held",
+            "leverage brackets are of a later day than the moment asked about: no older ones known",
         )
     assumed = schedule_from_rows(
         venue,
         symbol,
         0,
         [(1e12, 0.01, 50.0)],
-        source="assumed: 1 % maintenance margin, at most 50×; no brackets held",
+        source="assumed: 1 % maintenance margin, at most 50×; no brackets known by then",
         partial=True,
     )
-    return assumed, (f"no leverage brackets of {venue} {symbol} are held; 1 % and 50× are assumed",)
+    return assumed, (
+        f"no leverage brackets of {venue} {symbol} were known by then; 1 % and 50× are assumed",
+    )
 
 
 def _rule(instrument: Instrument, at_ms: int) -> MarginRule:

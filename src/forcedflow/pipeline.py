@@ -297,13 +297,18 @@ def build_map(market: Market, picture_span_ms: int | None = None) -> Liquidation
         grid = lay_prices(bars, columns, width)
         canvas = lay_canvas(bars, columns, grid)
     seen = ladder.replay(bars, flows, canvas=canvas)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(seen.alive > 0, bars.open_interest[:, None] / seen.alive, 0.0)
+    scale = _scale_to_open_interest(seen.alive, bars.open_interest[:, None])
     sigma = ewma_volatility(bars.close, bars.end_ms)
     heatmap = None
     if seen.image is not None:
         heatmap = build_heatmap(seen.image, bars, columns, grid, scale)
     return LiquidationMap(market, bars, flows, ladder, seen, scale, float(sigma[-1]), heatmap)
+
+
+def _scale_to_open_interest(alive: F8x2, open_interest: F8x2) -> F8x2:
+    """Factor per bar and side; 0 where all that is alive is the rounding of running totals."""
+    standing = alive > 1e-9 * open_interest
+    return np.where(standing, open_interest / np.where(standing, alive, 1.0), 0.0)
 
 
 def _newest(frame: pl.DataFrame) -> int:

@@ -66,7 +66,8 @@ def find_zones(
     mark : float
         Mark price. [quote per base]
     sigma_day : float
-        Standard deviation of the log return over the coming 24 h. [1]
+        Standard deviation of the log return over the coming 24 h; distances in σ are NaN where it
+        is zero or NaN. [1]
     at_ms : int
         The moment, for ages. [UTC ms]
 
@@ -129,7 +130,7 @@ def _zone(
         notional_usd_low=float(min(total, alternatives.min(initial=total))),
         notional_usd_high=float(max(total, alternatives.max(initial=total))),
         distance_pct=100 * (border / mark - 1),
-        distance_sigma=float(np.log(border / mark) / sigma_day),
+        distance_sigma=float(np.log(border / mark)) / sigma_day if sigma_day > 0 else float("nan"),
         age_h=(at_ms - born) / HOUR_MS,
         share_of_oi=share,
         rank=rank,

@@ -31,7 +31,7 @@ class Zone:
     distance_pct : float
         From the mark price to the nearer border, signed. [%]
     distance_sigma : float
-        The same distance in standard deviations of the coming 24 h. [σ]
+        The same distance in standard deviations of the coming 24 h; NaN where σ is unknown. [σ]
     age_h : float
         Mean age of the contracts inside, weighted by size. [h]
     share_of_oi : float

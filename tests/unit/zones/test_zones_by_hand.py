@@ -68,6 +68,13 @@ def test_distance_is_signed_and_measured_to_the_nearer_border():
     assert long.distance_sigma == pytest.approx(math.log(long.high / MARK) / 0.02)
 
 
+@pytest.mark.parametrize("sigma", [0.0, math.nan])
+def test_without_volatility_a_zone_has_no_distance_in_sigma(sigma):
+    (zone,) = _zones(_profile("long", [(92.0, 94.0, 1000.0)]), sigma=sigma)
+    assert math.isnan(zone.distance_sigma)
+    assert zone.distance_pct < 0
+
+
 def test_the_range_of_a_zone_holds_the_estimate_even_without_alternatives():
     (zone,) = _zones(_profile("long", [(92.0, 94.0, 1000.0)]))
     assert zone.notional_usd_low == zone.notional_usd == zone.notional_usd_high
