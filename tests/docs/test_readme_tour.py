@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -26,25 +27,29 @@ def _tour():
     return steps
 
 
+def _run(folder, *words):
+    environment = os.environ | {"FORCEDFLOW_LAKE": "lake", "COLUMNS": "100", "NO_COLOR": "1"}
+    environment.pop("FORCE_COLOR", None)
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
+
+
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_the_tour_prints_what_the_readme_shows(real_data, tmp_path):
     (tmp_path / "data").symlink_to(real_data)
-    environment = os.environ | {"FORCEDFLOW_LAKE": "lake", "COLUMNS": "100", "NO_COLOR": "1"}
-    environment.pop("FORCE_COLOR", None)
     steps = _tour()
     assert len(steps) == 6
     for words, shown in steps:
-        done = subprocess.run(
-            [sys.executable, "-m", "forcedflow", *words[1:]],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        printed = [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
+        printed = _run(tmp_path, "-m", "forcedflow", *words[1:])
         # In their order; an ellipsis stands for what is left out.
         at = 0
         for line in shown:
@@ -53,3 +58,14 @@ def test_the_tour_prints_what_the_readme_shows(real_data, tmp_path):
             assert line in printed[at:], f"{' '.join(words)} prints:\n" + "\n".join(printed)
             at = printed.index(line, at) + 1
     assert (tmp_path / "btc.png").stat().st_size > 50_000
+    # The same lake, from Python: as many zones as the command lists.
+    zones = _run(tmp_path, "-c", _python_example())
+    (command,) = (words for words, _ in steps if words[1] == "zones")
+    listed = json.loads("\n".join(_run(tmp_path, "-m", "forcedflow", *command[1:])))["zones"]
+    assert [line.split()[0] for line in zones] == [zone["side"] for zone in listed]
+
+
+def _python_example():
+    page = README.parent / "docs" / "howto" / "heatmap.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return block
