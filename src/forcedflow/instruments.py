@@ -153,7 +153,9 @@ def to_venue_symbol(instrument: Instrument) -> str:  # noqa: PLR0911 - one retur
 
 def _from_venue_symbol(name: str, venue: str) -> Instrument | None:
     grammar = _GRAMMARS.get(venue)
-    return grammar(name) if grammar else None
+    found = grammar(name.upper()) if grammar else None
+    # A grammar only splits; what it splits off must be coins.
+    return found if found and found.base.isalnum() and found.quote.isalnum() else None
 
 
 def _perpetual(venue: str, base: str, quote: str) -> Instrument:
