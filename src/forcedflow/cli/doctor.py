@@ -54,9 +54,10 @@ def run(*, lake: Path | None = None, verify: bool = False, json: bool = False) -
     marks = {"ok": "[green]✓[/]", "missing": "[yellow]–[/]", "broken": "[red]✗[/]"}
     for finding in findings:
         screen.print(marks[finding.state], end=" ")
-        screen.print(f"{finding.what}: {finding.detail}", markup=False)
+        # A path that a narrow terminal broke in two could not be copied.
+        screen.print(f"{finding.what}: {finding.detail}", markup=False, soft_wrap=True)
         if finding.remedy:
-            screen.print(f"    {finding.remedy}", style="dim", markup=False)
+            screen.print(f"    {finding.remedy}", style="dim", markup=False, soft_wrap=True)
     return 1 if broken else 0
 
 
