@@ -94,14 +94,14 @@ def test_the_fall_ends_every_level_it_touched(mapped, coin):
     heatmap = mapped(coin, AFTER_MS, 7).heatmap
     edges, close = heatmap.grid.edges, heatmap.candles[:, 3]
     before = int(np.searchsorted(heatmap.columns.end_ms, BEFORE_MS))
-    trough = before + int(np.argmin(close[before:]))
-    assert close[trough] < 0.93 * close[before]
-    touched = (edges[:-1] >= close[trough]) & (edges[1:] <= close[before])
+    lowest = before + int(np.argmin(close[before:]))
+    assert close[lowest] < 0.93 * close[before]
+    touched = (edges[:-1] >= close[lowest]) & (edges[1:] <= close[before])
     assert touched.sum() > 20
     longs = heatmap.side(LONG)
     share = longs[before, touched].sum() / (even_side(heatmap, before))
     assert share > 0.05
-    assert longs[trough, touched].sum() == 0
+    assert longs[lowest, touched].sum() == 0
 
 
 def even_side(heatmap, column):
