@@ -293,7 +293,9 @@ def build_map(market: Market, picture_span_ms: int | None = None) -> Liquidation
     ladder.seed(float(bars.open_interest[0] - bars.change[0]), float(bars.close[0]))
     canvas = None
     if picture_span_ms is not None:
-        columns = lay_columns(bars, int(bars.end_ms[-1]) - picture_span_ms)
+        # A span longer than what is held would only make the columns coarser.
+        held_from = int(bars.end_ms[0] - bars.elapsed_ms[0])
+        columns = lay_columns(bars, max(int(bars.end_ms[-1]) - picture_span_ms, held_from))
         grid = lay_prices(bars, columns, width)
         canvas = lay_canvas(bars, columns, grid)
     seen = ladder.replay(bars, flows, canvas=canvas)

@@ -1,0 +1,1 @@
+"""The sandbox: a simulated perpetual exchange whose positions are known."""
