@@ -71,8 +71,7 @@ def test_bars_in_any_batches_give_the_bytes_of_one_replay(bars, atoms, data):
     whole, parts = _seeded(atoms, bars), _seeded(atoms, bars)
     seen = whole.replay(bars, flows)
     batches = [
-        parts.replay(bars.cut(a, b), markets.cut_flows(flows, a, b))
-        for a, b in pairwise(stops)
+        parts.replay(bars.cut(a, b), markets.cut_flows(flows, a, b)) for a, b in pairwise(stops)
     ]
     assert whole.state_hash() == parts.state_hash()
     assert markets.same_bytes(seen.swept, np.concatenate([part.swept for part in batches]))
