@@ -163,7 +163,7 @@ def market_bars(open_interest: pl.DataFrame, klines: pl.DataFrame, length_ms: in
     -----
     A lent extreme is known at the end of its kline, which may be later than its bar: sums over
     whole intervals of `length_ms` are true to their time, the bars inside are not. Without it a
-    path of five-minute closes misses the wicks, and 3.5 points of D² with them.
+    path of five-minute closes misses the wicks, and three points of D² with them.
     """
     mark = klines.filter(pl.col("price_type") == "mark")
     bars = build_bars(open_interest, mark, empty("klines"), empty("funding"))
