@@ -211,7 +211,8 @@ def fit_background(features: Features, target: F8x2, prior_events: float = 1.0) 
         seen = rate > 0
         phi = float(((y - rate)[seen] ** 2 / rate[seen]).sum() / (n - b.shape[1]))
         # A fit without residuals has no dispersion and leaves the prior nothing to weigh against.
-        settled = _settle(free, b, y, mean, prior_events, phi) if phi > 0 else free
+        # The start is the prior's own mean, since a free weight may have vanished altogether.
+        settled = _settle(mean, b, y, mean, prior_events, phi) if phi > 0 else free
         weights[side, moved], dispersion[side] = settled, phi
         deviance[side] = _deviance(y, b @ settled)
     return Background(weights, dispersion, deviance, n)
