@@ -38,6 +38,7 @@ from forcedflow.positions import (
     prior_atoms,
     view,
 )
+from forcedflow.tables import is_simulated
 from forcedflow.units import HOUR_MS, SECOND_MS, SIDES, F8x2, Side
 from forcedflow.volatility import ewma_volatility
 from forcedflow.zones import SideProfile, Zone, find_zones
@@ -84,6 +85,14 @@ class Market:
     rule: MarginRule
     notes: tuple[str, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Return whether any row came from the simulated exchange; one is enough."""
+        frames = (self.open_interest, self.mark_klines, self.trade_klines, self.funding)
+        return is_simulated(self.schedule.source) or any(
+            is_simulated(source) for frame in frames for source in frame["source"].unique()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LiquidationMap:
@@ -114,6 +123,11 @@ class LiquidationMap:
     scale: F8x2
     sigma_day: float
     heatmap: Heatmap | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Return whether this is of the simulated exchange; every surface must say so."""
+        return self.market.simulated
 
     @property
     def mark(self) -> float:
@@ -155,6 +169,7 @@ class LiquidationMap:
         return {
             "model": MODEL,
             "calibrated": False,
+            "simulated": self.simulated,
             "estimate": "notional force-closed if touched; not a forecast that it will be touched",
             "inputs": list(self.flows.inputs),
             "open_interest": "one-sided, base coins at the mark price",

@@ -29,6 +29,9 @@ Period: TypeAlias = Literal["day", "month"]
 Completeness: TypeAlias = Literal["complete", "sampled lower bound", "unknown", "none"]
 """What a liquidation feed is worth, by the venue's own statement."""
 
+SIMULATED_SOURCE = "sandbox"
+"""How ``source`` begins in every row of the simulated exchange."""
+
 PRICE_TYPES = ("last", "mark", "index", "premium", "spot")
 
 
@@ -337,6 +340,17 @@ def check(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     if unknown := set(frame.columns) - set(declared.schema):
         raise SchemaError(table, min(unknown), "column is not declared for this table")
     return pl.DataFrame([_checked(table, column, frame) for column in declared.columns])
+
+
+def is_simulated(source: str) -> bool:
+    """Return whether rows of this ``source`` are of the simulated exchange.
+
+    Examples
+    --------
+    >>> is_simulated("sandbox:trades"), is_simulated("binance-vision:metrics")
+    (True, False)
+    """
+    return source.startswith(SIMULATED_SOURCE)
 
 
 def empty(table: str) -> pl.DataFrame:

@@ -24,6 +24,7 @@ AT = "2026-01-04T12:00Z"
 KEYS = {
     "symbol",
     "venue",
+    "simulated",
     "at",
     "known_to",
     "mark_price",
@@ -58,6 +59,7 @@ def test_the_answer_has_exactly_the_documented_keys(answer, lake):
     assert (found["symbol"], found["venue"]) == ("BTC/USDT:USDT", "binance")
     assert (found["at"], found["known_to"]) == ("2026-01-04T12:00:00Z", "2026-01-04T11:55:00Z")
     assert found["assumptions"]["calibrated"] is False
+    assert found["simulated"] is found["assumptions"]["simulated"] is False
     assert found["freshness"]["age_s"] == 300
 
 

@@ -111,6 +111,7 @@ def _to_json(row: CoverageRow) -> dict[str, object]:
         "gaps": None if row.gaps is None else [_gap_to_json(gap) for gap in row.gaps],
         "completeness": row.completeness,
         "sources": row.sources,
+        "simulated": row.simulated,
     }
 
 
@@ -136,14 +137,16 @@ def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:
         "from": lambda row: "\n".join(row.sources),
     }
     for venue, symbol in sorted({(row.venue, row.symbol) for row in rows}):
-        table = Table(title=f"{symbol} · {venue}", title_justify="left", box=None, padding=(0, 1))
+        shown = [row for row in rows if (row.venue, row.symbol) == (venue, symbol)]
+        simulated = " · SIMULATED" if any(row.simulated for row in shown) else ""
+        title = f"{symbol} · {venue}{simulated}"
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
         for name in columns:
             justify: Literal["left", "right"] = "right" if name in {"rows", "step"} else "left"
             wraps = name in {"table", "from"}
             table.add_column(name, justify=justify, overflow="fold", no_wrap=not wraps)
-        for row in rows:
-            if (row.venue, row.symbol) == (venue, symbol):
-                table.add_row(*(describe(row) for describe in columns.values()))
+        for row in shown:
+            table.add_row(*(describe(row) for describe in columns.values()))
         console.print(table)
         console.print()
 
@@ -151,9 +154,12 @@ def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:
 def _describe(row: CoverageRow) -> str:
     interval = None if row.interval_ms is None else _span(row.interval_ms)
     name = " ".join(part for part in (row.table, row.price_type, row.kind, interval) if part)
-    if row.completeness is None:
-        return name
-    return f"{name}\nfeed: {', then '.join(row.completeness)}"
+    lines = [name]
+    if row.completeness is not None:
+        lines.append(f"feed: {', then '.join(row.completeness)}")
+    if row.simulated:
+        lines.append("SIMULATED")
+    return "\n".join(lines)
 
 
 def _describe_gaps(row: CoverageRow) -> str:

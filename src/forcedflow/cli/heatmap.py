@@ -151,7 +151,7 @@ def _value(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | d
     from forcedflow.integrations.levels import levels_csv, levels_pine
 
     if wanted == "csv":
-        return levels_csv(zones)
+        return levels_csv(zones, mapped)
     if wanted == "pine":
         return levels_pine(zones, mapped, iso_time(mapped.known_ms))
     return coinglass_heatmap(mapped) if wanted == "coinglass" else _as_json(mapped, zones)

@@ -71,6 +71,7 @@ def answer(mapped: LiquidationMap, zones: list[Zone]) -> dict[str, Any]:
     return {
         "symbol": instrument.symbol,
         "venue": instrument.venue,
+        "simulated": mapped.simulated,
         "at": iso_time(mapped.market.at_ms),
         "known_to": iso_time(mapped.known_ms),
         "mark_price": mapped.mark,

@@ -4,7 +4,8 @@ In:  a `LiquidationMap` with its picture. [USD]   Out: plain values for JSON.
 Pure: no I/O, no clock.
 
 Times are seconds and prices strings there, and are so here. The third value of a cell is the
-estimated notional in USD. A column's volume is null where none is known.
+estimated notional in USD. A column's volume is null where none is known. ``simulated`` is a
+field of ours, beside theirs.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def coinglass_heatmap(mapped: LiquidationMap, faintest_usd: float = 1.0) -> dict
     return {
         "code": "0",
         "msg": "success",
+        "simulated": mapped.simulated,
         "data": {
             "y_axis": [float(f"{price:.8g}") for price in heatmap.grid.prices],
             "liquidation_leverage_data": cells,

@@ -14,12 +14,12 @@ from forcedflow.units import format_usd
 from forcedflow.zones import Zone
 
 
-def levels_csv(zones: list[Zone]) -> str:
-    """Return the zones as CSV, the columns of `Zone.row`, nearest first."""
+def levels_csv(zones: list[Zone], mapped: LiquidationMap) -> str:
+    """Return the zones as CSV: the columns of `Zone.row` and ``simulated``, nearest first."""
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=_columns(), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(zone.row() for zone in zones)
+    writer.writerows({**zone.row(), "simulated": mapped.simulated} for zone in zones)
     return out.getvalue()
 
 
@@ -30,7 +30,7 @@ def levels_pine(zones: list[Zone], mapped: LiquidationMap, as_of: str) -> str:
     ----------
     zones : list of Zone
     mapped : LiquidationMap
-        For the symbol.
+        For the symbol, and for whether it is simulated.
     as_of : str
         The moment in words; it is shown on the chart.
 
@@ -39,10 +39,12 @@ def levels_pine(zones: list[Zone], mapped: LiquidationMap, as_of: str) -> str:
     str
         Pine source.
     """
-    name = f"forcedflow {mapped.market.instrument.symbol} {as_of}"
+    simulated = "SIMULATED " if mapped.simulated else ""
+    name = f"{simulated}forcedflow {mapped.market.instrument.symbol} {as_of}"
     lines = [
         "//@version=6",
         f'indicator("{name}", overlay = true, max_boxes_count = 100)',
+        *(["// SIMULATED: positions of a simulated exchange, no real market."] * bool(simulated)),
         "// Estimated liquidations if touched, as of the time above. Not advice.",
         "draw(float low, float high, string words, color tint, bool major) =>",
         "    box.new(bar_index, high, bar_index + 60, low, xloc = xloc.bar_index,",
@@ -78,4 +80,5 @@ def _columns() -> list[str]:
         "share_of_oi",
         "rank",
         "major",
+        "simulated",
     ]

@@ -35,10 +35,10 @@ _MOST_CANDLES = 190
 _LABELLED_ZONES = 4
 
 
-def draw_heatmap(
-    mapped: LiquidationMap, zones: list[Zone], path: Path, *, simulated: bool = False
-) -> None:
-    """Write the picture.
+def draw_heatmap(mapped: LiquidationMap, zones: list[Zone], path: Path) -> None:
+    """Write the picture; a simulated market's says so across itself.
+
+    The same map gives the same bytes: the file names no program, no version and no time.
 
     Parameters
     ----------
@@ -48,8 +48,6 @@ def draw_heatmap(
         Clusters to mark at the right edge.
     path : Path
         File to write; its folder must exist.
-    simulated : bool
-        Say so across the picture.
 
     Raises
     ------
@@ -74,8 +72,10 @@ def draw_heatmap(
         _price_axis(chart, side, mapped, heatmap)
         _time_axis(chart, heatmap)
         _paint_legend(legend, heatmap)
-        _write_words(figure, mapped, heatmap, simulated=simulated)
-        figure.savefig(path, facecolor=palette.BACKGROUND)
+        _write_words(figure, mapped, heatmap)
+        if mapped.simulated:
+            _watermark(figure)
+        figure.savefig(path, facecolor=palette.BACKGROUND, metadata={"Software": None})
 
 
 def _style(axes: Axes) -> None:
@@ -304,9 +304,7 @@ def _paint_legend(axes: Axes, heatmap: Heatmap) -> None:
     axes.tick_params(colors=palette.MUTED, length=2, labelsize=8.5)
 
 
-def _write_words(
-    figure: Figure, mapped: LiquidationMap, heatmap: Heatmap, *, simulated: bool
-) -> None:
+def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> None:
     instrument = mapped.market.instrument
     known = datetime.fromtimestamp(mapped.known_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     age = format_age(mapped.market.at_ms - mapped.known_ms)
@@ -350,16 +348,30 @@ def _write_words(
         figure.text(
             0.390, 0.070 - 0.018 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
         )
-    if simulated:
-        figure.text(
-            0.40,
-            0.5,
-            "SIMULATED",
-            color=palette.TEXT,
-            alpha=0.18,
-            fontsize=90,
-            fontweight="bold",
-            ha="center",
-            va="center",
-            rotation=20,
-        )
+
+
+def _watermark(figure: Figure) -> None:
+    """Say across the picture and beside its title that no real market is shown."""
+    figure.text(
+        0.40,
+        0.5,
+        "SIMULATED",
+        color=palette.TEXT,
+        alpha=0.30,
+        fontsize=110,
+        fontweight="bold",
+        ha="center",
+        va="center",
+        rotation=20,
+    )
+    figure.text(
+        0.975,
+        0.915,
+        "SIMULATED: no real market",
+        color=palette.BACKGROUND,
+        fontsize=12,
+        fontweight="bold",
+        ha="right",
+        va="center",
+        bbox={"boxstyle": "round,pad=0.35", "facecolor": palette.WARNING, "edgecolor": "none"},
+    )

@@ -20,6 +20,7 @@ CANDLE_UP = "#f4f6fa"
 CANDLE_DOWN = "#ff5468"
 LONG = "#ef5350"
 SHORT = "#26a69a"
+WARNING = "#ffb300"
 BAND_COLORS = ("#3b4d8f", "#2f7fa3", "#2fa58c", "#8fc14f", "#f0da18")
 """One colour per leverage band, cool for low leverage and hot for high."""
 

@@ -25,6 +25,11 @@ _BAR_WIDTH = 12
 _ROWS = 30
 _SHADES = " ░▒▓█"
 _WIDE = 92
+
+SIMULATED_LINE = " SIMULATED   a simulated exchange: no real market, no real money "
+"""Stands above everything that is of the simulated exchange."""
+
+_SIMULATED_STYLE = f"bold {palette.BACKGROUND} on {palette.WARNING}"
 # Name, whether figures align right, and whether a narrow terminal keeps the column.
 _ZONE_COLUMNS = (
     ("side", False, True),
@@ -41,10 +46,16 @@ _ZONE_COLUMNS = (
 
 
 def heading(mapped: LiquidationMap) -> Text:
-    """Return what this is, how old it is and what it rests on, in three lines."""
+    """Return what this is, how old it is and what it rests on, in three lines.
+
+    A line above them says where the market is simulated.
+    """
     instrument = mapped.market.instrument
     age = format_age(mapped.market.at_ms - mapped.known_ms)
     text = Text()
+    if mapped.simulated:
+        text.append(SIMULATED_LINE, _SIMULATED_STYLE)
+        text.append("\n")
     text.append(f"{instrument.symbol} · {instrument.venue}", style="bold")
     text.append(
         f"   mark {format_price(mapped.mark, instrument.tick_size)}"
@@ -117,14 +128,19 @@ def zone_table(
     ----------
     zones : list of Zone
     mapped : LiquidationMap
-        For the tick size.
+        For the tick size, and for whether the market is simulated.
     most : int
         Nearest zones to show.
     width : int
         Characters to fit into; ages and σ are left out where they do not fit.
     """
+    title = Text()
+    if mapped.simulated:
+        title.append("SIMULATED", _SIMULATED_STYLE)
+        title.append(" ")
+    title.append("zones: estimated notional force-closed if touched (range over stated priors)")
     table = Table(
-        title="zones: estimated notional force-closed if touched (range over stated priors)",
+        title=title,
         title_style="dim",
         title_justify="left",
         box=None,

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from forcedflow.store.lake import Lake
-from forcedflow.tables import TABLES
+from forcedflow.tables import TABLES, is_simulated
 
 GAP_STEPS = 1.5
 """A spacing of more steps than this is a gap."""
@@ -82,6 +82,11 @@ class CoverageRow:
     gaps: tuple[Gap, ...] | None
     completeness: tuple[str, ...] | None
     sources: tuple[str, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Return whether any of the rows is of the simulated exchange."""
+        return any(is_simulated(source) for source in self.sources)
 
     @property
     def longest_gap(self) -> Gap | None:

@@ -62,6 +62,7 @@ def test_json_names_counts_times_gaps_and_completeness(lake, capsys):
         "gaps": [gap],
         "completeness": ["sampled lower bound"],
         "sources": ["coinglass"],
+        "simulated": False,
     }
 
 
