@@ -100,6 +100,9 @@ class Out(NamedTuple):
     spot_volume: F8
     event_ms: I8
     event_venue: I8
+    event_position: I8
+    event_entry: I8
+    event_margin: I8
     event_amount: I8
     event_tick: I8
     event_mark: F8
@@ -259,7 +262,8 @@ def _empty(minutes: int, n_venues: int, n_traders: int) -> Out:
     }
     whole = {
         *("volume", "taker_buy", "open_interest", "accounts", "forced", "caused", "deleveraged"),
-        *("event_ms", "event_venue", "event_amount", "event_tick", "event_trader", "n_events"),
+        *("event_ms", "event_venue", "event_position", "event_entry", "event_margin"),
+        *("event_amount", "event_tick", "event_trader", "n_events"),
         *("closes", "opens", "sides", "hit", "picked"),
     }
     arrays: list[np.ndarray[tuple[int, ...], np.dtype[Any]]] = []
