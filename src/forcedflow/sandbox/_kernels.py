@@ -330,7 +330,7 @@ def _open(
     v = traders.venue[i]
     notional = traders.size_usd[i] * np.exp(0.5 * rng.standard_normal()) / habits.money
     b = _bracket(venues, v, notional)
-    wanted = traders.leverage[i]
+    wanted = max(1.2, traders.leverage[i] * np.exp(world.appetite[0]))
     if not traders.cross[i] and wanted >= 8.0:
         # An isolated position's leverage is picked on a slider: round numbers.
         wanted = habits.round_leverage[np.argmin(np.abs(np.log(habits.round_leverage / wanted)))]
@@ -444,7 +444,7 @@ def _gather_opens(
     for v in range(venues.price.size):
         both = venues.long_open[v] + venues.short_open[v] + 1
         imbalance = (venues.long_open[v] - venues.short_open[v]) / both
-        busy = activity * (1.0 + 0.35 * min(abs(trend), 4.0))
+        busy = activity * (1.0 + 0.35 * min(abs(trend), 4.0)) * np.exp(world.fervour[0])
         wanted = rng.poisson(habits.open_rate * queues.idle_count[v] * busy)
         for _ in range(min(wanted, queues.idle_count[v] // 2)):
             i = queues.idle[v, int(rng.random() * queues.idle_count[v])]
@@ -578,6 +578,13 @@ def _move_value(world: Any, habits: Any, rng: Any, activity: float) -> float:
     )
     world.fast_vol[0] += -habits.fast_rate * world.fast_vol[0] + (
         habits.fast_noise * rng.standard_normal()
+    )
+    # Moods that everybody shares: how much leverage is fashionable, how eagerly people open.
+    world.appetite[0] += -habits.appetite_rate * world.appetite[0] + (
+        habits.appetite_noise * rng.standard_normal()
+    )
+    world.fervour[0] += -habits.fervour_rate * world.fervour[0] + (
+        habits.fervour_noise * rng.standard_normal()
     )
     log_vol = world.slow_vol[0] + world.fast_vol[0] - habits.vol_mean
     sigma = habits.sigma_minute * np.exp(log_vol) * np.sqrt(activity)

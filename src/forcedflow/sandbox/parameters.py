@@ -71,18 +71,22 @@ class Habits:
     """How prices and traders behave. Rates are per minute unless the name says otherwise."""
 
     start_price: float = 60_000.0
-    sigma_day: float = 0.022
-    slow_vol_days: float = 6.0
-    slow_vol_size: float = 0.40
+    sigma_day: float = 0.0235
+    slow_vol_days: float = 8.0
+    slow_vol_size: float = 0.50
     fast_vol_hours: float = 2.0
-    fast_vol_size: float = 0.55
+    fast_vol_size: float = 0.35
+    appetite_days: float = 6.0
+    appetite_size: float = 0.30
+    fervour_hours: float = 5.0
+    fervour_size: float = 0.70
     jumps_per_day: float = 0.5
-    jump_size: float = 0.008
+    jump_size: float = 0.005
     weekend_activity: float = 0.62
     night_activity: float = 0.70
     opens_per_trader_day: float = 0.42
-    trend: float = 0.45
-    crowd: float = 0.05
+    trend: float = 0.25
+    crowd: float = 0.20
     balance: float = 6.0
     premium: float = 0.0015
     arbitrage: float = 0.5
@@ -141,9 +145,11 @@ _SMALL_BRACKETS = (
 )
 
 VENUES = (
-    VenueRules("sandbox", "complete", 0.50, _DEEP_BRACKETS, 0.0005, 1_600.0, 1),
-    VenueRules("sandbox-sampled", "sampled lower bound", 0.32, _MIDDLE_BRACKETS, 0.00055, 950.0, 2),
-    VenueRules("sandbox-dark", "none", 0.18, _SMALL_BRACKETS, 0.0006, 450.0, 1),
+    VenueRules("sandbox", "complete", 0.50, _DEEP_BRACKETS, 0.0005, 5_100.0, 1),
+    VenueRules(
+        "sandbox-sampled", "sampled lower bound", 0.32, _MIDDLE_BRACKETS, 0.00055, 3_000.0, 2
+    ),
+    VenueRules("sandbox-dark", "none", 0.18, _SMALL_BRACKETS, 0.0006, 1_400.0, 1),
 )
 """Three venues: a full, a sampled and no liquidation feed; different brackets, fees and depth."""
 

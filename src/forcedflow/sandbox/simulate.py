@@ -43,6 +43,10 @@ class Rates(NamedTuple):
     fast_rate: float
     fast_noise: float
     vol_mean: float
+    appetite_rate: float
+    appetite_noise: float
+    fervour_rate: float
+    fervour_noise: float
     jump_rate: float
     jump_size: float
     event_minutes: float
@@ -191,6 +195,8 @@ def kernel_rates(parameters: SandboxParameters, n_traders: int, seed: int) -> Ra
     habits = parameters.habits
     slow_rate = 1 / (habits.slow_vol_days * 1440)
     fast_rate = 1 / (habits.fast_vol_hours * 60)
+    appetite_rate = 1 / (habits.appetite_days * 1440)
+    fervour_rate = 1 / (habits.fervour_hours * 60)
     activity, depth_week = _week(habits)
     ticks = habits.start_price / TICK_USD
     return Rates(
@@ -200,6 +206,10 @@ def kernel_rates(parameters: SandboxParameters, n_traders: int, seed: int) -> Ra
         fast_rate=fast_rate,
         fast_noise=habits.fast_vol_size * np.sqrt(2 * fast_rate),
         vol_mean=habits.slow_vol_size**2 + habits.fast_vol_size**2,
+        appetite_rate=appetite_rate,
+        appetite_noise=habits.appetite_size * np.sqrt(2 * appetite_rate),
+        fervour_rate=fervour_rate,
+        fervour_noise=habits.fervour_size * np.sqrt(2 * fervour_rate),
         jump_rate=habits.jumps_per_day / 1440,
         jump_size=habits.jump_size,
         event_minutes=habits.event_minutes,

@@ -112,6 +112,8 @@ class World(NamedTuple):
     log_value: F8
     slow_vol: F8
     fast_vol: F8
+    appetite: F8
+    fervour: F8
     recent_variance: F8
     slow_trend: F8
     fast_trend: F8
@@ -299,6 +301,8 @@ def _world(parameters: SandboxParameters) -> World:
         log_value=np.array([np.log(start)]),
         slow_vol=np.zeros(1),
         fast_vol=np.zeros(1),
+        appetite=np.zeros(1),
+        fervour=np.zeros(1),
         recent_variance=np.array([variance]),
         slow_trend=np.zeros(1),
         fast_trend=np.zeros(1),
