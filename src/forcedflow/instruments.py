@@ -214,4 +214,7 @@ _GRAMMARS: dict[str, Callable[[str], Instrument | None]] = {
     "mexc": _underscored("mexc"),
     "kucoin": _kucoin,
     "bitget": lambda name: _joined("bitget", name),
+    "sandbox": lambda name: _joined("sandbox", name),
+    "sandbox-sampled": lambda name: _joined("sandbox-sampled", name),
+    "sandbox-dark": lambda name: _joined("sandbox-dark", name),
 }

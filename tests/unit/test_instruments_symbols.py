@@ -27,6 +27,9 @@ from forcedflow.instruments import VENUES, Instrument, parse_symbol
         ("kucoin", "ETHUSDTM", "ETH/USDT:USDT"),
         ("mexc", "BTC_USDT", "BTC/USDT:USDT"),
         ("bitget", "BTCUSDT", "BTC/USDT:USDT"),
+        ("sandbox", "SIMUSDT", "SIM/USDT:USDT"),
+        ("sandbox-sampled", "SIMUSDT", "SIM/USDT:USDT"),
+        ("sandbox-dark", "SIMUSDT", "SIM/USDT:USDT"),
         ("hyperliquid", "kPEPE", "kPEPE/USDC:USDC"),
     ],
 )

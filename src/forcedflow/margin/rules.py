@@ -25,6 +25,8 @@ _KUCOIN_2025_05_22_MS = 1_747_872_000_000
 _GATE_2025_07_29_MS = 1_753_747_200_000
 _START_2026_MS = 1_767_225_600_000
 
+_SANDBOX = "sandbox: the simulated exchange's own rule"
+
 
 @dataclass(frozen=True, slots=True)
 class MarginRule:
@@ -141,6 +143,9 @@ RULES: tuple[MarginRule, ...] = (
     MarginRule("phemex", "linear", 0, "mark", 0.0006, "Liquidation price for USDT-M contracts"),
     MarginRule("hyperliquid", "linear", 0, "mark", 0.0, "Liquidations; margin tiers"),
     MarginRule("dydx", "linear", 0, "mark", 0.0, "Maintenance margin fraction, oracle price"),
+    MarginRule("sandbox", "linear", 0, "mark", 0.0, _SANDBOX),
+    MarginRule("sandbox-sampled", "linear", 0, "mark", 0.0, _SANDBOX),
+    MarginRule("sandbox-dark", "linear", 0, "mark", 0.0, _SANDBOX),
 )
 """Every known rule. Page titles as read by 23 November 2026."""
 

@@ -28,6 +28,9 @@ def test_every_known_venue_has_a_rule_for_linear_contracts():
         ("okx", "linear", NOW, "mark", 0.0005),
         ("bitget", "linear", NOW, "mark", 0.0006),
         ("hyperliquid", "linear", NOW, "mark", 0.0),
+        ("sandbox", "linear", 0, "mark", 0.0),
+        ("sandbox-sampled", "linear", 0, "mark", 0.0),
+        ("sandbox-dark", "linear", 0, "mark", 0.0),
     ],
 )
 def test_the_rule_is_the_venues_own_on_the_day(venue, kind, at_ms, value, fee):
