@@ -184,7 +184,7 @@ def _klines(minutes: _Minutes, feed: FeedState) -> pl.DataFrame:
             )
             for symbol, price_type, venues, values in bars
         ]
-    )
+    ).sort("event_time", maintain_order=True)
 
 
 def _open_interest(minutes: _Minutes, feed: FeedState) -> pl.DataFrame:
@@ -242,10 +242,12 @@ def _liquidations(block: Block, feed: FeedState) -> dict[str, pl.DataFrame]:
         totals.append(hourly_totals(own, rules, first_hour, this_hour))
     feed.open_hour = known.where(known.time_ms >= this_hour)
     scenario = feed.parameters.scenario
-    merged = pl.concat(prints).sort("event_time", maintain_order=True)
+    merged, summed = (
+        pl.concat(rows).sort("event_time", maintain_order=True) for rows in (prints, totals)
+    )
     return {
         "liquidations": stamped("liquidations", merged, scenario),
-        "liquidation_totals": stamped("liquidation_totals", pl.concat(totals), scenario),
+        "liquidation_totals": stamped("liquidation_totals", summed, scenario),
     }
 
 

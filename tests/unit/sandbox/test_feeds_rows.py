@@ -39,6 +39,7 @@ def test_every_table_is_as_declared_and_says_that_it_is_simulated(rows):
         assert frame["source"].unique().to_list() == ["sandbox:news-shock"], name
         assert all(tables.is_simulated(source) for source in frame["source"].unique())
         assert frame.select(tables.TABLES[name].key).is_unique().all(), name
+        assert name in STATED or frame["event_time"].is_sorted(), name
         assert (frame["available_time"] >= frame["event_time"]).all() or name == "calendar_events"
 
 
