@@ -481,7 +481,8 @@ def _sweep(
 ) -> int:
     """Collect whoever the mark liquidates on one side of a venue; exact test per position."""
     head = queues.level_head[v, side]
-    here = int(max(mark - venues.funding_paid[v], 0.0) / bins)
+    # Levels beyond the index stand in its outermost bins.
+    here = min(int(max(mark - venues.funding_paid[v], 0.0) / bins), head.size - 1)
     # Bins know funding to first order, the test knows it exactly. A day of the dearest funding in
     # the dearest bracket moves a level 0.05 % against its bin: two bins, while price has not more
     # than doubled. Then levels are binned anew.
@@ -517,11 +518,11 @@ def _sweep_stops(
     traders: Any, queues: Any, side: int, v: int, price: float, bins: float, hit: Any, n: int
 ) -> int:
     head = queues.stop_head[v, side]
-    here = int(price / bins)
+    here = min(int(price / bins), head.size - 1)
     if side == 0:
-        b, stop, step = queues.stop_top[v], max(here, 0), -1
+        b, stop, step = queues.stop_top[v], here, -1
     else:
-        b, stop, step = queues.stop_bottom[v], min(here, head.size - 1), 1
+        b, stop, step = queues.stop_bottom[v], here, 1
     first_live = -1
     while (b >= stop) if side == 0 else (b <= stop):
         i = head[b]
