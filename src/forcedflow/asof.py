@@ -71,6 +71,81 @@ def read_market(lake: Lake, instrument: Instrument, at_ms: int) -> Market:
     )
 
 
+def read_path_klines(lake: Lake, instrument: Instrument, at_ms: int) -> pl.DataFrame:
+    """Return every kline that says where an instrument's coin went: its own and the spot pair's.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        Rows known by then. [UTC ms]
+
+    Returns
+    -------
+    polars.DataFrame
+        Rows of ``klines``; may be empty.
+    """
+    spot = f"{instrument.base}/{instrument.quote}"
+    return lake.read(
+        "klines",
+        venue=instrument.venue,
+        symbol=[instrument.symbol, spot],
+        available_by_ms=at_ms,
+    )
+
+
+def read_liquidations(
+    lake: Lake, instrument: Instrument, start_ms: int, at_ms: int
+) -> tuple[pl.DataFrame, str]:
+    """Return the longest series of realised liquidations the lake holds for an instrument.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    start_ms : int
+        Rows from then on. [UTC ms]
+    at_ms : int
+        Rows known by then. [UTC ms]
+
+    Returns
+    -------
+    rows : polars.DataFrame
+        Of ``liquidation_totals`` or ``liquidations``, of one series: the one that covers most
+        hours; between equals the venue's own before an aggregate over venues.
+    name : str
+        Whose they are.
+
+    Raises
+    ------
+    NoDataError
+        If there are none.
+    """
+    own, coin = instrument.symbol, instrument.base
+    candidates: list[tuple[pl.DataFrame, str]] = []
+    for table, venue, symbol in sorted(lake.series()):
+        if table not in {"liquidation_totals", "liquidations"}:
+            continue
+        is_own = (venue, symbol) == (instrument.venue, own)
+        if is_own or (symbol == coin and "+" in venue):
+            rows = lake.read(
+                table, venue=venue, symbol=symbol, start_ms=start_ms, available_by_ms=at_ms
+            )
+            place = 0 if is_own else len(candidates)
+            candidates.insert(place, (rows, f"{venue} {table}"))
+    covered = [
+        rows.select(pl.col("event_time").dt.truncate("1h").n_unique()).item()
+        for rows, _ in candidates
+    ]
+    if not any(covered):
+        raise NoDataError(
+            f"no liquidations of {instrument.venue} {own} are held for that span\n"
+            "hint: forcedflow import coinglass PATH"
+        )
+    return candidates[covered.index(max(covered))]
+
+
 def _newest_event(lake: Lake, instrument: Instrument, at_ms: int) -> int:
     known = lake.read(
         "open_interest",

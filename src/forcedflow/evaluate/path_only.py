@@ -188,3 +188,39 @@ def market_bars(open_interest: pl.DataFrame, klines: pl.DataFrame, length_ms: in
             high[at] = max(high[at], highest)
             lent_to[start:stop] = True
     return replace(bars, low=low, high=high)
+
+
+def scored_bars(
+    open_interest: pl.DataFrame,
+    path_klines: pl.DataFrame,
+    trade_klines: pl.DataFrame,
+    funding: pl.DataFrame,
+    length_ms: int,
+) -> Bars:
+    """Return bars with the best path the klines allow and with volume, taker flow and funding.
+
+    Parameters
+    ----------
+    open_interest, funding : polars.DataFrame
+        Rows of those tables, of one instrument.
+    path_klines : polars.DataFrame
+        Klines of any price type that bound the path.
+    trade_klines : polars.DataFrame
+        Klines of the instrument's own trades.
+    length_ms : int
+        Longest kline that may lend its extremes. [ms]
+
+    Returns
+    -------
+    Bars
+        Their volume is what the ladder knew bar by bar; their extremes are true to time only when
+        summed over whole intervals of `length_ms`.
+    """
+    path = market_bars(open_interest, path_klines, length_ms)
+    known = build_bars(
+        open_interest,
+        path_klines.filter(pl.col("price_type") == "mark"),
+        trade_klines,
+        funding,
+    )
+    return replace(known, low=path.low, high=path.high)

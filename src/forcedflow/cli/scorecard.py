@@ -1,0 +1,242 @@
+"""``forcedflow scorecard``: how good it was, on data it never saw, beside what would expose it.
+
+In:  a product, symbols, an end of the fit, a scored span.   Out: rows as text, JSON or Markdown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from cyclopts import Parameter
+
+from forcedflow.cli.options import (
+    choose_instrument,
+    console,
+    iso_time,
+    open_lake,
+    parse_duration,
+    parse_time,
+    print_json,
+)
+from forcedflow.errors import NoDataError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from forcedflow.evaluate.scorecard import Row
+    from forcedflow.instruments import Instrument
+    from forcedflow.store import Lake
+
+Product: TypeAlias = Literal["map"]
+_WEEK_MS = 7 * 86_400_000
+
+
+def run(
+    product: Product,
+    *,
+    symbol: Annotated[str, Parameter(help="Symbols, joined by commas.")] = "BTC",
+    venue: str = "binance",
+    fit_to: str,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    to: str,
+    horizon: str = "1h",
+    walk: bool = False,
+    lake: Path | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Score a product on data it never saw, beside its nulls.
+
+    Parameters
+    ----------
+    product
+        map.
+    symbol
+        Symbols, joined by commas.
+    venue
+        Venue whose open interest is used.
+    fit_to
+        End of the fit, exclusive, such as 2026-01-26.
+    from_
+        Start of the scored span; the end of the fit by default.
+    to
+        End of the scored span, exclusive.
+    horizon
+        Length of the scored intervals, such as 30m, 1h or 1d.
+    walk
+        Fit again every week on all that lies before it.
+    lake
+        Folder of the lake; the setting by default.
+    out
+        Also write the table as Markdown to this file.
+    json
+        Print the scorecard as JSON.
+    """
+    from forcedflow.evaluate.scorecard import adjust, document, markdown
+
+    span = _Span(
+        parse_time(fit_to),
+        parse_time(from_) if from_ else parse_time(fit_to),
+        parse_time(to),
+        parse_duration(horizon),
+        walk=walk,
+    )
+    held = open_lake(lake)
+    rows: list[Row] = []
+    data: dict[str, Any] = {
+        "hashes": {},
+        "ranges": {},
+        "targets": {},
+        "missing": [],
+        "simulated": [],
+    }
+    for name in symbol.split(","):
+        instrument = choose_instrument(held, name.strip(), venue)
+        _progress(f"{instrument.venue} {instrument.symbol}")
+        try:
+            rows += _map_rows(held, instrument, span, data)
+        except NoDataError as error:
+            data["missing"].append({"symbol": instrument.symbol, "why": str(error).split("\n")[0]})
+    if not rows:
+        reasons = "; ".join(f"{m['symbol']}: {m['why']}" for m in data["missing"])
+        raise NoDataError(f"nothing to score: {reasons}\nhint: forcedflow coverage")
+    scored = adjust(rows)
+    now = iso_time(datetime.now(UTC).timestamp() * 1000 // 1000 * 1000)
+    title = f"{product}, {venue}" + (" — SIMULATED" if data["simulated"] else "")
+    note = f"Fitted to {fit_to}, scored {from_ or fit_to} to {to}, {_how(span)}."
+    if out is not None:
+        out.write_text(markdown(scored, title, note), encoding="utf-8")
+    if json:
+        print_json(document(scored, data, now))
+    else:
+        _print_rows(scored, title, note)
+    return 0
+
+
+class _Span:
+    """What is fitted and what is scored. [UTC ms]"""
+
+    def __init__(
+        self, fit_to_ms: int, from_ms: int, to_ms: int, length_ms: int, *, walk: bool
+    ) -> None:
+        if not fit_to_ms <= from_ms < to_ms:
+            raise UsageError(
+                "the scored span must begin at or after the end of the fit and end later\n"
+                "hint: --fit-to 2026-01-26 --from 2026-01-26 --to 2026-03-15"
+            )
+        self.fit_to_ms, self.from_ms, self.to_ms = fit_to_ms, from_ms, to_ms
+        self.length_ms, self.walk = length_ms, walk
+
+    @property
+    def folds(self) -> list[tuple[int, int, int]]:
+        """Return (end of the fit, from, to) of each fold."""
+        if not self.walk:
+            return [(self.fit_to_ms, self.from_ms, self.to_ms)]
+        starts = range(self.from_ms, self.to_ms, _WEEK_MS)
+        return [
+            (
+                self.fit_to_ms if start == self.from_ms else start,
+                start,
+                min(start + _WEEK_MS, self.to_ms),
+            )
+            for start in starts
+        ]
+
+
+def _map_rows(held: Lake, instrument: Instrument, span: _Span, data: dict[str, Any]) -> list[Row]:
+    """Rows of one symbol; what they rest on goes into ``data``."""
+    from forcedflow.asof import read_liquidations, read_market, read_path_klines
+    from forcedflow.evaluate.map_card import Scope, joined, map_rows, score_span
+    from forcedflow.evaluate.map_trial import hold_trial, prepare
+    from forcedflow.evaluate.path_only import scored_bars
+    from forcedflow.evaluate.realised import realised_liquidations
+    from forcedflow.positions import bin_width, infer_flows, prior_atoms
+
+    market = read_market(held, instrument, span.to_ms)
+    first_ms = int(market.open_interest["event_time"].dt.epoch("ms")[0])
+    liquidations, whose = read_liquidations(held, instrument, first_ms, span.to_ms)
+    path = read_path_klines(held, instrument, span.to_ms)
+    bars = scored_bars(
+        market.open_interest, path, market.trade_klines, market.funding, span.length_ms
+    )
+    flows = infer_flows(bars).joined()
+    atoms = prior_atoms(market.schedule, market.rule, roles=flows.roles)
+    width = bin_width(float(bars.close[0]), instrument.tick_size)
+    realised = realised_liquidations(liquidations, span.length_ms)
+    prepared = prepare(bars, flows, realised, span.length_ms, atoms, width)
+    parts = []
+    for fit_to_ms, from_ms, to_ms in span.folds:
+        _progress(f"  fit to {iso_time(fit_to_ms)}")
+        try:
+            parts.append(score_span(hold_trial(prepared, fit_to_ms), from_ms, to_ms))
+        except ValueError:
+            if not span.walk:
+                raise
+    symbol = instrument.symbol
+    frames = {"open_interest": market.open_interest, "liquidations": liquidations, "klines": path}
+    data["hashes"][symbol] = {name: _digest(frame) for name, frame in frames.items()}
+    data["ranges"][symbol] = {name: _range(frame) for name, frame in frames.items()}
+    data["targets"][symbol] = whose
+    if market.simulated:
+        data["simulated"].append(symbol)
+    scope = Scope(symbol, instrument.venue, whose, flows.inputs)
+    return list(map_rows(joined(parts), scope, span.length_ms))
+
+
+def _digest(frame: pl.DataFrame) -> str:
+    import io
+
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer)
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def _range(frame: pl.DataFrame) -> list[str]:
+    if frame.is_empty():
+        return []
+    times = frame["event_time"].dt.epoch("ms")
+    return [iso_time(int(times.min())), iso_time(int(times.max()))]  # type: ignore[arg-type]
+
+
+def _how(span: _Span) -> str:
+    return "weekly walk forward" if span.walk else "one fit"
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{text}\n")
+
+
+def _print_rows(rows: list[Row], title: str, note: str) -> None:
+    from rich.table import Table
+
+    screen = console()
+    screen.print(title, style="bold")
+    screen.print(note, style="dim")
+    table = Table(box=None, padding=(0, 1))
+    for name in ("symbol", "side", "metric", "ours", "against", "theirs", "gain", "95 %", "p adj."):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        low, high = row.ci
+        table.add_row(
+            row.symbol.split("/")[0],
+            row.side,
+            row.metric + (row.id.split("none", 1)[1] if "none" in row.id else ""),
+            _cell(row.value),
+            row.baseline,
+            _cell(row.baseline_value),
+            _cell(row.gain, signed=True),
+            f"{_cell(low)} … {_cell(high)}",
+            _cell(row.p_adj),
+        )
+    screen.print(table)
+
+
+def _cell(value: float | None, *, signed: bool = False) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - not a number is not itself
+        return "–"
+    return f"{value:+.3f}" if signed else f"{value:.3f}"

@@ -1,0 +1,195 @@
+"""One trial of the map: every competitor on the same bars, the same floor and the same level.
+
+In:  bars with their path, flows, realised liquidations, an end of the fit. [USD]
+Out: `Trial`: expectations of each competitor for every interval, fitted on the past alone.
+Pure: values in, values out; no I/O, no clock.
+
+Nothing is fitted on an interval that ends after the end of the fit. The level of every competitor
+is then followed from strictly earlier intervals, because feeds and leverage drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forcedflow.errors import NoDataError
+from forcedflow.evaluate.nulls import (
+    equal_flows,
+    incumbent_rule,
+    net_flows,
+    shifted_flows,
+)
+from forcedflow.evaluate.realised import Realised
+from forcedflow.positions import Atoms, Bars, Flows, LiquidationLadder
+from forcedflow.positions.background import (
+    Background,
+    Features,
+    background_features,
+    fit_background,
+    sum_features,
+    trailing_level,
+)
+from forcedflow.positions.mixture import Design, Mixture, aggregate_design, fit_mixture
+from forcedflow.units import I8, F8x2
+
+OURS = "forcedflow"
+LEAST_INTERVALS = 100
+"""Intervals without which no mixture is fitted."""
+
+FLOOR_SHARE = 0.02
+"""Every competitor expects at least this share of the fitted mean: a rule that says zero where
+something happens would otherwise lose by an infinite margin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a trial needs and no fit changes.
+
+    Parameters
+    ----------
+    end_ms : ndarray of int, shape (m,)
+        Ends of the intervals. [UTC ms]
+    length_ms : int
+        Their length. [ms]
+    target : ndarray, shape (m, 2)
+        Realised liquidations. [USD]
+    background : ndarray, shape (m, 2, j)
+        Path-only terms. [USD]
+    designs : dict of str to ndarray, shape (m, 2, a)
+        Unit sweeps of each variant of flows. [USD]
+    incumbent : ndarray, shape (m, 2)
+        What the public rule says. [USD]
+    atoms : Atoms
+    """
+
+    end_ms: I8
+    length_ms: int
+    target: F8x2
+    background: Features
+    designs: dict[str, Design]
+    incumbent: F8x2
+    atoms: Atoms
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Expectations of every competitor.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    fit_to_ms : int
+        End of the fit. [UTC ms]
+    expected : dict of str to ndarray, shape (m, 2)
+        By competitor, level followed. [USD]
+    static : dict of str to ndarray, shape (m, 2)
+        The same without following the level. [USD]
+    mixture : Mixture
+        Ours.
+    path_only : Background
+    """
+
+    prepared: Prepared
+    fit_to_ms: int
+    expected: dict[str, F8x2]
+    static: dict[str, F8x2]
+    mixture: Mixture
+    path_only: Background
+
+
+VARIANTS: dict[str, Callable[[Bars, Flows], Flows]] = {
+    OURS: lambda _, flows: flows,
+    "unif": equal_flows,
+    "roll7": shifted_flows,
+    "net": net_flows,
+}
+
+
+def prepare(
+    bars: Bars, flows: Flows, realised: Realised, length_ms: int, atoms: Atoms, width: float
+) -> Prepared:
+    """Return designs, background and targets on the intervals where all of them are known.
+
+    Parameters
+    ----------
+    bars : Bars
+    flows : Flows
+        Inferred flows of the same bars, one role per role of the atoms.
+    realised : Realised
+    length_ms : int
+        Length of a target interval. [ms]
+    atoms : Atoms
+    width : float
+        Lattice bin width in log price. [1]
+
+    Returns
+    -------
+    Prepared
+    """
+    features = sum_features(background_features(bars), bars, realised.end_ms, length_ms)
+    known = np.isfinite(features).all(axis=(1, 2))
+    end_ms = realised.end_ms[known]
+    unit = replace(atoms, share=np.ones(atoms.size))
+    designs = {}
+    for name, variant in VARIANTS.items():
+        ladder = LiquidationLadder(unit, width)
+        swept = ladder.replay(bars, variant(bars, flows), with_design=True).design
+        if swept is None:
+            raise AssertionError("a replay with its design records it")
+        designs[name] = aggregate_design(swept, bars.close, bars.end_ms, end_ms, length_ms)
+    per_bar = incumbent_rule(bars).usd
+    incumbent = aggregate_design(
+        per_bar.T[:, None, :], np.ones(bars.size), bars.end_ms, end_ms, length_ms
+    )[:, :, 0]
+    return Prepared(
+        end_ms, length_ms, realised.usd[known], features[known], designs, incumbent, atoms
+    )
+
+
+def hold_trial(prepared: Prepared, fit_to_ms: int) -> Trial:
+    """Return every competitor's expectations, fitted up to a moment.
+
+    Raises
+    ------
+    NoDataError
+        If too few intervals lie before it.
+    DataError
+        If a side was never liquidated before it.
+    """
+    fit = prepared.end_ms <= fit_to_ms
+    if fit.sum() < LEAST_INTERVALS:
+        raise NoDataError(
+            f"{fit.sum()} intervals with a path and liquidations before the end of the fit, "
+            f"{LEAST_INTERVALS} are needed"
+        )
+    target, background = prepared.target, prepared.background
+    path_only = fit_background(background[fit], target[fit])
+    static = {"path_only": path_only.predict(background)}
+    mixtures = {}
+    for name, design in prepared.designs.items():
+        mixture = fit_mixture(design[fit], background[fit], target[fit], prepared.atoms.share)
+        mixtures[name] = mixture
+        static[name] = mixture.predict(design, background)
+    raw = prepared.incumbent
+    factor = target[fit].sum() / raw[fit].sum() if raw[fit].sum() > 0 else 0.0
+    held = background[:, :, -1]
+    static["incumbent"] = raw
+    static["incumbent_scaled"] = raw * factor
+    static["constant"] = held * (target[fit].sum(axis=0) / held[fit].sum(axis=0))
+    # The rule with a floor of its own: what the open interest alone says, and the rest scaled.
+    half = 0.5 * static["constant"]
+    rest = (target[fit].sum() - half[fit].sum()) / raw[fit].sum() if raw[fit].sum() > 0 else 0.0
+    static["incumbent_floor"] = half + raw * rest
+    floor = FLOOR_SHARE * target[fit].mean(axis=0)
+    static = {name: np.maximum(expected, floor) for name, expected in static.items()}
+    followed = {
+        name: expected
+        * trailing_level(target.sum(axis=1), expected.sum(axis=1), prepared.end_ms)[:, None]
+        for name, expected in static.items()
+    }
+    # The raw rule is scored as it is sold: without anybody following its level.
+    followed["incumbent"] = static["incumbent"]
+    return Trial(prepared, fit_to_ms, followed, static, mixtures[OURS], path_only)
