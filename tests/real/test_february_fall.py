@@ -224,6 +224,7 @@ def test_zones_before_the_fall_are_on_their_sides_and_rank_by_size(imported_lake
     assert list(found) == [
         "symbol",
         "venue",
+        "simulated",
         "at",
         "known_to",
         "mark_price",
