@@ -34,13 +34,15 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A goal: a ratio to the peer, or seconds."""
+    """A goal: a ratio to the peer, or seconds; and peak memory where one is stated."""
 
     ratio: float | None = None
     seconds: float | None = None
+    mib: float | None = None
 
     def __str__(self) -> str:
-        return f"≤ {self.ratio:g}×" if self.ratio is not None else f"≤ {self.seconds:g} s"
+        goal = f"≤ {self.ratio:g}×" if self.ratio is not None else f"≤ {self.seconds:g} s"
+        return goal if self.mib is None else f"{goal}, ≤ {self.mib:,.0f} MiB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Result:
     peer_s: float | None = None
     budget: Budget | None = None
     skipped: str | None = None
+    peak_mib: float | None = None
 
     @property
     def ns_per_bar(self) -> float | None:
@@ -74,6 +77,9 @@ class Result:
     def within_budget(self) -> bool | None:
         if self.timing is None or self.budget is None:
             return None
+        most, peak = self.budget.mib, self.peak_mib
+        if most is not None and peak is not None and peak > most:
+            return False
         if self.budget.seconds is not None:
             return self.timing.best_s <= self.budget.seconds
         ratio = self.ratio
@@ -159,7 +165,9 @@ def _row(result: Result) -> tuple[str, ...]:
     within = {None: "", True: "yes", False: "NO"}[result.within_budget]
     return (
         what,
-        result.size,
+        result.size
+        if result.peak_mib is None
+        else f"{result.size}; peak {result.peak_mib:,.0f} MiB",
         _seconds(result.timing.best_s),
         _seconds(result.timing.worst_s),
         "" if result.ns_per_bar is None else f"{result.ns_per_bar:,.0f}",

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from benchmarks import ladder_loop
+from benchmarks import ladder_loop, sandbox
 from benchmarks.ladder import CASES, assert_same, replay
 from benchmarks.ladder_case import LadderRun, Window, months_of_five_minutes, year_of_minutes
 from benchmarks.ladder_peer import LadderPeer, find_compiler
@@ -92,6 +92,39 @@ def test_every_case_of_the_ladder_has_a_goal_and_every_goal_a_case():
     assert set(read_budgets()["ladder"]) == set(CASES)
 
 
+def test_every_measurement_of_the_sandbox_has_a_goal_and_every_goal_a_measurement():
+    assert set(read_budgets()["sandbox"]) == {sandbox.WHOLE, sandbox.STRETCH}
+
+
+def test_a_sandbox_in_plain_python_is_the_same_market(tmp_path):
+    state = tmp_path / "state"
+    sandbox._measured("prepare", "300", str(state))
+    ours = sandbox._measured("stretch", str(state))
+    plain = sandbox._measured("stretch", str(state), compiled=False)
+    np.testing.assert_allclose(ours["mark"], plain["mark"], rtol=1e-9)
+    assert len(ours["mark"]) == sandbox.STRETCH_MINUTES
+
+
+def test_a_whole_sandbox_says_its_time_its_events_and_its_memory():
+    found = sandbox._measured("whole", "300", "1")
+    assert found["seconds"] > 0
+    assert found["events"] >= 0
+    assert 10 < found["peak_mib"] < 2_048
+
+
+def test_a_result_over_its_memory_is_over_budget_however_quick():
+    timing = Timing(best_s=1.0, worst_s=1.0, runs=3)
+    budget = Budget(seconds=2.0, mib=100.0)
+    within, over = (
+        Result("sandbox", "whole", "a day", timing, budget=budget, peak_mib=peak)
+        for peak in (90.0, 110.0)
+    )
+    assert within.within_budget is True
+    assert over.within_budget is False
+    assert "peak 110 MiB" in table([over])
+    assert "≤ 2 s, ≤ 100 MiB" in table([over])
+
+
 def test_the_table_says_what_is_over_budget_and_what_was_skipped():
     timing = Timing(best_s=2.0, worst_s=3.0, runs=3)
     over = Result("ladder", "slow", "1 bar", timing, 1, "C", 1.0, Budget(ratio=1.5))
@@ -114,4 +147,4 @@ def test_an_unknown_benchmark_is_named_with_those_that_exist():
     )
     assert done.returncode == 2
     assert "nonsense" in done.stderr
-    assert "ladder, startup, import" in done.stderr
+    assert "ladder, startup, import, sandbox" in done.stderr
