@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml uv.lock
 	$(BIN)/forcedflow warmup
 	@touch $@
 
-demo: setup ## import the real data at hand and show a heatmap, its zones and what it rests on
-	@$(BIN)/python examples/demo.py
+demo: setup ## a simulated market, live until Ctrl-C; HEADLESS=1 shows it once and writes a picture
+	@$(BIN)/forcedflow demo $(if $(HEADLESS),--headless)
 
 test: setup lint types ## everything CI runs
 	$(BIN)/python -m pytest

@@ -13,7 +13,7 @@ from tests.e2e.conftest import strict_json
 from forcedflow import __version__
 
 PROJECT = Path(__file__).parents[2]
-COMMANDS = ("import", "coverage", "heatmap", "zones", "doctor", "warmup")
+COMMANDS = ("demo", "import", "coverage", "heatmap", "zones", "doctor", "warmup")
 
 
 def test_help_lists_every_command(command):
@@ -77,7 +77,8 @@ def test_doctor_finds_a_sound_installation_and_lake(answer, lake):
     assert report["ok"] is True
     assert all(set(f) == {"what", "state", "detail", "remedy"} for f in report["findings"])
     by_name = {finding["what"]: finding for finding in report["findings"]}
-    for name in ("forcedflow", "numpy", "polars", "numba", "kernels", "lake", "files"):
+    packages = ("forcedflow", "numpy", "polars", "numba")
+    for name in (*packages, "ladder kernel", "sandbox kernel", "lake", "files"):
         assert by_name[name]["state"] in {"ok", "missing"}
     assert by_name["files"]["detail"] == "all files intact"
     assert all(finding["remedy"] for finding in report["findings"] if finding["state"] != "ok")
@@ -116,23 +117,23 @@ def test_doctor_finds_a_file_where_the_lake_should_be(call, tmp_path):
 
 def test_warmup_compiles_and_says_how_long_it_took(answer, call):
     taken = answer("warmup")
-    assert set(taken) == {"kernels_s", "fonts_s"}
+    assert set(taken) == {"ladder_s", "sandbox_s", "fonts_s"}
     assert all(seconds >= 0 for seconds in taken.values())
     status, out, _ = call("warmup")
     assert status == 0
-    assert out.startswith("kernels ready in ")
+    assert out.startswith("kernels ready: ladder in ")
 
 
 def test_after_a_warmup_doctor_finds_the_kernels(answer, lake):
     answer("warmup")
     findings = {f["what"]: f for f in answer("doctor", "--lake", lake)["findings"]}
-    assert findings["kernels"]["state"] == "ok"
+    assert findings["ladder kernel"]["state"] == findings["sandbox kernel"]["state"] == "ok"
 
 
 def test_the_first_look_without_data_says_how_to_fetch_some(tmp_path):
     kept = {k: v for k, v in os.environ.items() if k != "FORCEDFLOW_REAL_DATA"}
     done = subprocess.run(
-        [sys.executable, PROJECT / "examples" / "demo.py"],
+        [sys.executable, PROJECT / "examples" / "real_data.py"],
         capture_output=True,
         encoding="utf-8",
         check=False,

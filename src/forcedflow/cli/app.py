@@ -28,6 +28,7 @@ app = App(
 )
 
 _COMMANDS = {
+    "demo": ("demo", "Run a simulated market and show everything on it."),
     "import": ("import_", "Read vendor files into the lake."),
     "coverage": ("coverage", "Show what the lake holds, its gaps and what each feed is worth."),
     "heatmap": ("heatmap", "Draw how much would be force-closed at every price, over time."),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from forcedflow import __version__
+from forcedflow.cli.kernels import KERNELS
 from forcedflow.cli.options import console, print_json
 
 State: TypeAlias = Literal["ok", "missing", "broken"]
@@ -82,18 +83,22 @@ def _installation() -> list[Finding]:
 
 
 def _kernels() -> list[Finding]:
-    """Whether compiled kernels can be kept, and whether any are."""
-    package = importlib.util.find_spec("forcedflow.positions")
-    if package is None or package.origin is None:
-        return [Finding("kernels", "broken", "the package is incomplete", "reinstall forcedflow")]
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    folder = Path(named) if named else Path(package.origin).parent / "__pycache__"
-    kept = list(folder.rglob("_kernels.replay*.nbc")) if folder.is_dir() else []
-    if kept:
-        return [Finding("kernels", "ok", f"compiled, kept in {folder}")]
-    writable = os.access(folder if folder.is_dir() else folder.parent, os.W_OK)
-    remedy = "forcedflow warmup" if writable else "set NUMBA_CACHE_DIR to a folder you may write to"
-    return [Finding("kernels", "missing", "not compiled yet; the first command waits", remedy)]
+    """Whether compiled kernels can be kept, and whether they are."""
+    findings = []
+    for kernel in KERNELS:
+        what, folder = f"{kernel.name} kernel", kernel.cache
+        if folder is None:
+            detail = "the package is incomplete"
+            findings.append(Finding(what, "broken", detail, "reinstall forcedflow"))
+        elif kernel.compiled:
+            findings.append(Finding(what, "ok", f"compiled, kept in {folder}"))
+        else:
+            writable = os.access(folder if folder.is_dir() else folder.parent, os.W_OK)
+            named = "set NUMBA_CACHE_DIR to a folder you may write to"
+            detail = "not compiled yet; the first command that needs it waits"
+            remedy = "forcedflow warmup" if writable else named
+            findings.append(Finding(what, "missing", detail, remedy))
+    return findings
 
 
 def _lake(lake: Path | None, *, verify: bool) -> list[Finding]:

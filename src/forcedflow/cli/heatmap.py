@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -130,19 +131,30 @@ def _write(wanted: Format, mapped: LiquidationMap, zones: list[Zone], out: Path)
     import msgspec
 
     if wanted == "png":
-        try:
-            from forcedflow.report.heatmap_png import draw_heatmap
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "matplotlib":
-                raise
-            raise UsageError(
-                "pictures need matplotlib\nhint: pip install 'forcedflow[report]'"
-            ) from error
-        draw_heatmap(mapped, zones, out)
+        picture_writer()(mapped, zones, out)
         return
     value = _value(wanted, mapped, zones)
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode() + "\n"
     out.write_text(text, encoding="utf-8")
+
+
+def picture_writer() -> Callable[[LiquidationMap, list[Zone], Path], None]:
+    """Return what draws a PNG, where the extra that it needs is installed.
+
+    Raises
+    ------
+    UsageError
+        If it is not; says how to install it.
+    """
+    try:
+        from forcedflow.report.heatmap_png import draw_heatmap
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "matplotlib":
+            raise
+        raise UsageError(
+            "pictures need matplotlib\nhint: pip install 'forcedflow[report]'"
+        ) from error
+    return draw_heatmap
 
 
 def _value(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | dict[str, Any]:

@@ -365,13 +365,13 @@ def _watermark(figure: Figure) -> None:
         rotation=20,
     )
     figure.text(
-        0.975,
-        0.915,
+        0.930,
+        0.983,
         "SIMULATED: no real market",
         color=palette.BACKGROUND,
-        fontsize=12,
+        fontsize=10.5,
         fontweight="bold",
         ha="right",
         va="center",
-        bbox={"boxstyle": "round,pad=0.35", "facecolor": palette.WARNING, "edgecolor": "none"},
+        bbox={"boxstyle": "round,pad=0.25", "facecolor": palette.WARNING, "edgecolor": "none"},
     )

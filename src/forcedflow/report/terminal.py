@@ -71,7 +71,7 @@ def heading(mapped: LiquidationMap) -> Text:
     return text
 
 
-def heat_rows(mapped: LiquidationMap, *, color: bool) -> Text:
+def heat_rows(mapped: LiquidationMap, *, color: bool, height: int = _ROWS) -> Text:
     """Return the picture: price down the left, time across, the ladder's size on the right.
 
     Parameters
@@ -80,6 +80,8 @@ def heat_rows(mapped: LiquidationMap, *, color: bool) -> Text:
         With its heatmap.
     color : bool
         Paint in colour; otherwise in shades.
+    height : int
+        Lines of the picture, without the line of times below it.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def heat_rows(mapped: LiquidationMap, *, color: bool) -> Text:
     if mapped.heatmap is None:
         raise ValueError("the map was built without a picture")
     heatmap = mapped.heatmap
-    rows = np.array_split(np.arange(heatmap.grid.size), _ROWS)[::-1]
+    rows = np.array_split(np.arange(heatmap.grid.size), height)[::-1]
     columns = np.array_split(
         np.arange(heatmap.columns.size), min(_CHART_WIDTH, heatmap.columns.size)
     )
