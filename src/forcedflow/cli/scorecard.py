@@ -171,11 +171,15 @@ def _map_rows(held: Lake, instrument: Instrument, span: _Span, data: dict[str, A
     parts = []
     for fit_to_ms, from_ms, to_ms in span.folds:
         _progress(f"  fit to {iso_time(fit_to_ms)}")
+        trial = hold_trial(prepared, fit_to_ms)
         try:
-            parts.append(score_span(hold_trial(prepared, fit_to_ms), from_ms, to_ms))
-        except ValueError:
+            parts.append(score_span(trial, from_ms, to_ms))
+        except NoDataError:
+            # A week without a feed is no reason to forget the others.
             if not span.walk:
                 raise
+    if not parts:
+        raise NoDataError("no week of the scored span has liquidations and a path")
     symbol = instrument.symbol
     frames = {"open_interest": market.open_interest, "liquidations": liquidations, "klines": path}
     data["hashes"][symbol] = {name: _digest(frame) for name, frame in frames.items()}
@@ -214,6 +218,8 @@ def _progress(text: str) -> None:
 def _print_rows(rows: list[Row], title: str, note: str) -> None:
     from rich.table import Table
 
+    from forcedflow.evaluate.scorecard import part_of
+
     screen = console()
     screen.print(title, style="bold")
     screen.print(note, style="dim")
@@ -225,7 +231,7 @@ def _print_rows(rows: list[Row], title: str, note: str) -> None:
         table.add_row(
             row.symbol.split("/")[0],
             row.side,
-            row.metric + (row.id.split("none", 1)[1] if "none" in row.id else ""),
+            row.metric + (f":{part}" if (part := part_of(row)) else ""),
             _cell(row.value),
             row.baseline,
             _cell(row.baseline_value),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from forcedflow.errors import NoDataError
 from forcedflow.evaluate.map_scores import days_of, quasi_poisson_deviance
 from forcedflow.evaluate.map_trial import OURS, Trial
 from forcedflow.evaluate.scorecard import Gain, Row, bits_of, ratio_gain, ratio_value
@@ -70,15 +71,17 @@ def score_span(trial: Trial, from_ms: int, to_ms: int) -> Scored:
 
     Raises
     ------
+    NoDataError
+        If that is empty.
     ValueError
-        If that is empty, or reaches into the fit.
+        If it reaches into the fit.
     """
     end = trial.prepared.end_ms
     if from_ms < trial.fit_to_ms:
         raise ValueError("the scored span may not begin before the end of the fit")
     rows = (end > from_ms) & (end <= to_ms)
     if not rows.any():
-        raise ValueError("no interval with liquidations and a path lies in the scored span")
+        raise NoDataError("no interval with liquidations and a path lies in the scored span")
     fit = end <= trial.fit_to_ms
     reference = np.broadcast_to(trial.prepared.target[fit].mean(axis=0), (int(rows.sum()), 2))
     return Scored(

@@ -26,24 +26,29 @@ _BIN = 5e-4
 
 
 def equal_flows(bars: Bars, flows: Flows) -> Flows:
-    """Return flows whose opens are the same in every bar, each bar's length apart."""
-    length = bars.elapsed_ms / bars.elapsed_ms.mean()
-    total = (flows.opens_long.sum() + flows.opens_short.sum()) / (2 * bars.size)
-    equal = np.repeat((total * length / len(flows.roles))[:, None], len(flows.roles), axis=1)
+    """Return flows whose opens are the same in every bar, each bar's length apart.
+
+    A day opens as many contracts as stood before the first bar: a fit is blind to the level, so any
+    will do, and this one is known from the beginning.
+    """
+    held = float(bars.open_interest[0] - bars.change[0])
+    per_role = held * bars.elapsed_ms / DAY_MS / len(flows.roles)
+    equal = np.repeat(per_role[:, None], len(flows.roles), axis=1)
     return replace(flows, opens_long=equal, opens_short=equal.copy())
 
 
 def shifted_flows(bars: Bars, flows: Flows, days: int = 7) -> Flows:
-    """Return each bar's opens as they were ``days`` earlier; the first days keep their mean.
+    """Return each bar's opens as they were ``days`` earlier; the first days have their mean so far.
 
     The causal form of a rolled series: nothing is taken from the end of the sample.
     """
     earlier = np.searchsorted(bars.end_ms, bars.end_ms - days * DAY_MS, side="right") - 1
     seen = earlier >= 0
+    counted = np.arange(1, bars.size + 1)[:, None]
 
     def shift(opens: F8x2) -> F8x2:
-        mean = opens[:, :].mean(axis=0) if not seen.any() else opens[: seen.argmax()].mean(axis=0)
-        return np.where(seen[:, None], opens[np.maximum(earlier, 0)], mean)
+        so_far = np.cumsum(opens, axis=0) / counted
+        return np.where(seen[:, None], opens[np.maximum(earlier, 0)], so_far)
 
     return replace(flows, opens_long=shift(flows.opens_long), opens_short=shift(flows.opens_short))
 
@@ -84,13 +89,15 @@ def incumbent_rule(bars: Bars) -> IncumbentSweep:
     origin = np.log(bars.close[0]) - 1.5
     standing = np.zeros((2, size))
     usd = np.zeros((bars.size, 2))
+    lows, highs = (np.floor((np.log(price) - origin) / _BIN) for price in (bars.low, bars.high))
     before = bars.close[0]
     held = float(bars.open_interest[0] - bars.change[0])
     ratio = np.asarray(_INCUMBENT_TIERS)
     distance = (1 - _INCUMBENT_RATE) / ratio
     for t in range(bars.size):
-        low = int((np.log(bars.low[t]) - origin) / _BIN)
-        high = int((np.log(bars.high[t]) - origin) / _BIN)
+        # Beyond the last bins a price sweeps the outermost one; a negative index would wrap around.
+        low = min(max(int(lows[t]), 0), size - 1)
+        high = min(max(int(highs[t]), 0), size - 1)
         usd[t, 0] = standing[0, low:].sum() * bars.close[t]
         usd[t, 1] = standing[1, : high + 1].sum() * bars.close[t]
         standing[0, low:] = 0.0

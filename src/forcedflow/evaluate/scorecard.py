@@ -167,7 +167,7 @@ def markdown(rows: Sequence[Row], title: str, note: str) -> str:
             row.symbol,
             row.side,
             row.horizon,
-            row.metric + ("" if row.id.count(":") == 0 else f" ({row.id.split(':', 1)[1]})"),
+            row.metric + (f" ({part})" if (part := part_of(row)) else ""),
             _number(row.value),
             row.baseline,
             _number(row.baseline_value),
@@ -179,6 +179,11 @@ def markdown(rows: Sequence[Row], title: str, note: str) -> str:
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def part_of(row: Row) -> str:
+    """Return which part of the scored rows a row is about, such as ``decile 3``; empty for all."""
+    return row.id.rpartition(f"-{row.metric}-{row.baseline}")[2].removeprefix(":")
 
 
 def bits_of(deviance: F8x2) -> F8:
