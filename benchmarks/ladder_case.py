@@ -126,7 +126,7 @@ class LadderRun:
         yield from (case.opens_long, case.opens_short, case.decay, case.first)
         yield from (self.long_mass, self.short_mass, self.top, self.bottom, self.growth)
         yield from (self.added, self.consumed, self.closed, self.alive)
-        yield from (case.offset_long, case.offset_short, case.share)
+        yield from (case.offset_long, case.offset_short, np.tile(case.share, (2, 1)))
         yield from (case.class_of, case.role_of, case.band_of)
         yield from (self.swept, self.alive_per_bar, _NO_DESIGN)
         yield from (case.column_of, none, none, window.first, window.step, self.image)

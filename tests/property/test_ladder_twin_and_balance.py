@@ -25,8 +25,8 @@ def _close(left, right, scale=1.0):
     np.testing.assert_allclose(left, right, rtol=TINY, atol=TINY * scale)
 
 
-def _ladder(atoms, bars, contracts, width=WIDTH):
-    ladder = LiquidationLadder(atoms, width)
+def _ladder(atoms, bars, contracts, width=WIDTH, share=None):
+    ladder = LiquidationLadder(atoms, width, share)
     if contracts is not None:
         ladder.seed(float(contracts), float(bars.close[0]))
     return ladder
@@ -61,6 +61,31 @@ def test_the_compiled_ladder_equals_its_readable_twin(bars, atoms, contracts):
         assert ledger.added == pytest.approx(twin.added[side], rel=TINY)
         assert ledger.consumed == pytest.approx(twin.consumed[side], rel=TINY, abs=TINY * scale)
         assert ledger.closed == pytest.approx(twin.closed[side], rel=TINY, abs=TINY * scale)
+
+
+@FEW
+@given(markets.bars(most=40), markets.atoms(), SEEDS, st.integers(0, 2**32 - 1))
+def test_a_ladder_with_shares_of_its_own_per_side_equals_its_readable_twin(
+    bars, atoms, contracts, seed
+):
+    share = np.random.default_rng(seed).dirichlet(np.ones(atoms.size), 2)
+    flows = markets.flows_for(bars, atoms)
+    ladder = _ladder(atoms, bars, contracts, share=share)
+    twin = readable.ReadableLadder(atoms, WIDTH, share)
+    if contracts is not None:
+        twin.seed(float(contracts), float(bars.close[0]))
+    seen = ladder.replay(bars, flows, with_design=True)
+    swept, alive = readable.replay(twin, bars, flows)
+    scale = max(ladder.ledger(side).added for side in SIDES) + 1.0
+    _close(np.moveaxis(seen.design, 2, 0), swept, scale)
+    _close(seen.alive, alive, scale)
+    grid = ladder.extent()
+    for side in SIDES:
+        _close(ladder.profile(grid, side), twin.profile(grid, side, len(BANDS)), scale)
+        by_atom = ladder.by_atom(grid, side)
+        _close(by_atom.sum(axis=1), ladder.standing_by_atom(side), scale)
+        of_bands = [by_atom[atoms.band_of == band].sum(axis=0) for band in range(len(BANDS))]
+        _close(of_bands, ladder.profile(grid, side), scale)
 
 
 @FEW

@@ -19,8 +19,9 @@ DAY_MS = 86_400_000
 
 
 class ReadableLadder:
-    def __init__(self, atoms, width):
+    def __init__(self, atoms, width, share=None):
         self.atoms, self.width, self.funding = atoms, width, 0.0
+        self.share = [atoms.share, atoms.share] if share is None else share
         self.levels = {side: [defaultdict(float) for _ in range(atoms.size)] for side in SIDES}
         self.added = dict.fromkeys(SIDES, 0.0)
         self.consumed = dict.fromkeys(SIDES, 0.0)
@@ -32,8 +33,8 @@ class ReadableLadder:
 
     def seed(self, contracts, mark, spread=0.05):
         here, life = self.place(mark), self.atoms.half_lives_days[self.atoms.class_of]
-        standing = self.atoms.share * life / sum(self.atoms.share * life)
-        for side in SIDES:
+        for s, side in enumerate(SIDES):
+            standing = self.share[s] * life / sum(self.share[s] * life)
             for a, share in enumerate(standing):
                 weights = {}
                 for entry in np.linspace(-2.5 * spread, 2.5 * spread, 201):
@@ -51,9 +52,9 @@ class ReadableLadder:
         self.funding += bar["funding_rate"]
         self.close_voluntarily(bar["elapsed_ms"])
         swept = self.sweep(bar["low"], bar["high"])
-        for side, opens in (("long", opens_long), ("short", opens_short)):
+        for s, (side, opens) in enumerate((("long", opens_long), ("short", opens_short))):
             for a in range(self.atoms.size):
-                contracts = opens[self.atoms.role_of[a]] * self.atoms.share[a]
+                contracts = opens[self.atoms.role_of[a]] * self.share[s][a]
                 self.enter(side, a, contracts, bar)
         return swept + self.sweep(bar["close"], bar["close"])
 

@@ -110,7 +110,7 @@ def replay(
     alive: F8x2,
     offset_long: F8,
     offset_short: F8,
-    share: F8,
+    share: F8x2,
     class_of: I8,
     role_of: I8,
     band_of: I8,
@@ -124,7 +124,7 @@ def replay(
     view_step: int,
     image: np.ndarray[tuple[int, int, int, int], np.dtype[np.float32]],
 ) -> int:
-    n_bars, n_atoms, n_bins = low.size, share.size, long_mass.shape[1]
+    n_bars, n_atoms, n_bins = low.size, share.shape[1], long_mass.shape[1]
     n_classes, n_points = growth.size, entry_weight.size
     n_view = image.shape[3]
     profile = np.zeros(n_bins if image.size else 0)
@@ -172,7 +172,6 @@ def replay(
         last = int(close[t] - first)
         for a in range(n_atoms):
             k = class_of[a]
-            scale = share[a] / growth[k]
             amount = opens_long[t, role_of[a]]
             if amount > 0.0:
                 offset = offset_long[a] - first - 0.5
@@ -180,9 +179,11 @@ def replay(
                 if entry[t, 0] + offset < 0.0 or highest >= n_bins:
                     outside += 1
                     continue
-                _enter(long_mass[a], amount * scale, entry[t], entry_weight, offset)
+                _enter(
+                    long_mass[a], amount * (share[0, a] / growth[k]), entry[t], entry_weight, offset
+                )
                 top[a] = max(top[a], highest)
-                entered = amount * share[a]
+                entered = amount * share[0, a]
                 added[0, k] += entered
                 alive[0, k] += entered
                 if top[a] >= last:
@@ -200,9 +201,15 @@ def replay(
                 if entry[t, 0] + offset < 0.0 or highest >= n_bins:
                     outside += 1
                     continue
-                _enter(short_mass[a], amount * scale, entry[t], entry_weight, offset)
+                _enter(
+                    short_mass[a],
+                    amount * (share[1, a] / growth[k]),
+                    entry[t],
+                    entry_weight,
+                    offset,
+                )
                 bottom[a] = min(bottom[a], lowest)
-                entered = amount * share[a]
+                entered = amount * share[1, a]
                 added[1, k] += entered
                 alive[1, k] += entered
                 if bottom[a] <= last:

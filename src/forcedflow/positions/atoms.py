@@ -76,9 +76,24 @@ class Atoms:
     @property
     def standing_share(self) -> F8:
         """Return the share of a steady ladder each atom holds: inflow times mean life."""
-        weight = self.share * self.half_lives_days[self.class_of]
-        share: F8 = weight / weight.sum()
-        return share
+        return self.standing(self.share)
+
+    def standing(self, share: F8) -> F8:
+        """Return the share of a steady ladder each atom holds where opens are split by ``share``.
+
+        Parameters
+        ----------
+        share : ndarray, shape (n,)
+            Of opens. [1]
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Sums to one. [1]
+        """
+        weight = share * self.half_lives_days[self.class_of]
+        standing: F8 = weight / weight.sum()
+        return standing
 
     def tilted(self, leverage_power: float, holding_power: float) -> F8:
         """Return the factor per atom that turns the mixture into a tilted one.

@@ -100,14 +100,25 @@ class LiquidationLadder:
     Parameters
     ----------
     atoms : Atoms
-        Dictionary of positions; its `share` splits every open.
+        Dictionary of positions.
     width : float
         Lattice bin width in log price. [1]
+    share : ndarray, shape (2, atoms), optional
+        Share of its role's opens that each atom receives, longs then shorts; the atoms' own on
+        both sides by default. [1]
+
+    Raises
+    ------
+    ValueError
+        If ``share`` has another shape, or is negative somewhere.
     """
 
-    def __init__(self, atoms: Atoms, width: float) -> None:
+    def __init__(self, atoms: Atoms, width: float, share: F8x2 | None = None) -> None:
         self.atoms = atoms
         self.width = width
+        self.share = np.tile(atoms.share, (2, 1)) if share is None else share
+        if self.share.shape != (2, atoms.size) or not (self.share >= 0).all():
+            raise ValueError(f"share must not be negative and have shape {(2, atoms.size)}")
         self._offset_long = np.ascontiguousarray(atoms.offset_long / width)
         self._offset_short = np.ascontiguousarray(atoms.offset_short / width)
         n_classes = atoms.half_lives_days.size
@@ -158,9 +169,9 @@ class LiquidationLadder:
         entries = np.linspace(-reach, reach, 201)
         weight = np.exp(-0.5 * (entries * self.width / spread) ** 2)
         price_bin = int(np.floor(here)) - self._first
-        standing = self.atoms.standing_share * open_interest
         for side, offsets in enumerate((self._offset_long, self._offset_short)):
             mass = (self._long, self._short)[side]
+            standing = self.atoms.standing(self.share[side]) * open_interest
             for a in range(self.atoms.size):
                 bins = np.floor(here + entries + offsets[a]).astype(np.int64) - self._first
                 open_now = bins < price_bin if side == 0 else bins > price_bin
@@ -256,10 +267,7 @@ class LiquidationLadder:
             Contracts. [base coins]
         """
         mass = self._mass(side)
-        down, up = _whole_bins(self._funding / self.width)
-        bins = np.arange(mass.shape[1]) + self._first + (down if side == "long" else up)
-        target = (bins - grid.first) // grid.step
-        inside = (target >= 0) & (target < grid.size)
+        target, inside = self._shown(grid, side)
         out = np.zeros((len(BANDS), grid.size))
         factor = self._factor(weight)
         for band in range(len(BANDS)):
@@ -267,6 +275,30 @@ class LiquidationLadder:
             total = factor[members] @ mass[members]
             out[band] = np.bincount(target[inside], total[inside], grid.size)
         return out
+
+    def by_atom(self, grid: PriceGrid, side: Side) -> F8x2:
+        """Return contracts standing on one side by atom and price bin.
+
+        Returns
+        -------
+        ndarray, shape (atoms, grid.size)
+            Contracts; what stands outside the window is left out. [base coins]
+        """
+        mass = self._mass(side)
+        target, inside = self._shown(grid, side)
+        kept = target[inside]
+        out = np.zeros((self.atoms.size, grid.size))
+        # Bins of the lattice that one bin of the window joins are neighbours.
+        if kept.size:
+            first = np.flatnonzero(np.diff(kept, prepend=-1))
+            joined = np.add.reduceat(mass[:, inside], first, axis=1)
+            out[:, kept[first]] = joined * self._factor(None)[:, None]
+        return out
+
+    def standing_by_atom(self, side: Side) -> F8:
+        """Return the contracts of each atom standing on one side, shape (atoms,). [base coins]"""
+        held: F8 = self._factor(None) * self._mass(side).sum(axis=1)
+        return held
 
     def standing(self, side: Side, weight: F8 | None = None) -> float:
         """Return the contracts standing on one side, at ``weight`` per atom. [base coins]"""
@@ -308,6 +340,15 @@ class LiquidationLadder:
 
     def _mass(self, side: Side) -> F8x2:
         return self._long if side == "long" else self._short
+
+    def _shown(
+        self, grid: PriceGrid, side: Side
+    ) -> tuple[I8, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+        """Bin of the window that shows each bin of the lattice, and whether it lies inside."""
+        down, up = _whole_bins(self._funding / self.width)
+        bins = np.arange(self._long.shape[1]) + self._first + (down if side == "long" else up)
+        target: I8 = (bins - grid.first) // grid.step
+        return target, (target >= 0) & (target < grid.size)
 
     def _factor(self, weight: F8 | None) -> F8:
         growth: F8 = self._growth[self.atoms.class_of]
@@ -381,7 +422,7 @@ class LiquidationLadder:
             self._alive,
             self._offset_long,
             self._offset_short,
-            self.atoms.share,
+            self.share,
             self.atoms.class_of,
             self.atoms.role_of,
             self.atoms.band_of,
