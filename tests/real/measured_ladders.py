@@ -15,6 +15,14 @@ import numpy as np
 import polars as pl
 
 from forcedflow.asof import read_market
+from forcedflow.evaluate.truth_scores import (
+    BIN,
+    N_BINS,
+    REACH,
+    by_distance,
+    pearson,
+    wasserstein_bp,
+)
 from forcedflow.instruments import parse_symbol
 from forcedflow.pipeline import build_map
 from forcedflow.positions import latest_positions, measured_ladder, view
@@ -22,9 +30,6 @@ from forcedflow.positions.grid import FIVE_BPS
 from forcedflow.store import Lake
 from forcedflow.units import DAY_MS, SIDES
 
-REACH = 0.12
-BIN = 0.005
-N_BINS = round(REACH / BIN)
 LEAST_ACCOUNTS = 20
 
 CAVEAT = (
@@ -114,13 +119,6 @@ def read_snapshot(lake: Lake, coin: str, positions: pl.DataFrame, at_ms: int) ->
     )
 
 
-def by_distance(usd: np.ndarray, prices: np.ndarray, mark: float, side: int) -> np.ndarray:
-    """Return USD per half percent away from the mark: below it for longs, above for shorts."""
-    away = (1 - prices / mark) if side == 0 else (prices / mark - 1)
-    sums, _ = np.histogram(away, bins=N_BINS, range=(0, REACH), weights=usd)
-    return sums
-
-
 def compare(coin: str, snapshots: Sequence[Snapshot], side: int) -> Comparison:
     """Return how near the model comes on one side, and how near two nulls come.
 
@@ -148,16 +146,6 @@ def compare(coin: str, snapshots: Sequence[Snapshot], side: int) -> Comparison:
         w1_uniform=_mean([wasserstein_bp(m, uniform) for m, _, _ in pairs]),
         w1_other_days=_mean([wasserstein_bp(m, other) for m, _, other in pairs]),
     )
-
-
-def pearson(left: np.ndarray, right: np.ndarray) -> float:
-    """Return Pearson's correlation of two profiles."""
-    return float(np.corrcoef(left, right)[0, 1])
-
-
-def wasserstein_bp(left: np.ndarray, right: np.ndarray) -> float:
-    """Return how far mass must move on average to turn one unit profile into the other. [bp]"""
-    return float(np.abs(np.cumsum(left - right)).sum() * BIN * 1e4)
 
 
 def table(rows: Sequence[Comparison]) -> str:

@@ -8,18 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.real.measured_ladders import (
-    BIN,
     CAVEAT,
     LEAST_ACCOUNTS,
-    N_BINS,
-    REACH,
-    by_distance,
     compare,
     read_snapshots,
     table,
-    wasserstein_bp,
 )
 
+from forcedflow.evaluate.truth_scores import N_BINS, REACH
 from forcedflow.units import DAY_MS, SIDES
 
 pytestmark = pytest.mark.real_data
@@ -103,17 +99,3 @@ def newest_per_account(known):
         if newest - rows["ts"][0] <= timedelta(hours=6):
             held |= {(row["account"], row["direction"]): row for row in rows.to_dicts()}
     return held
-
-
-def test_mass_is_binned_by_its_distance_on_its_own_side():
-    prices = np.array([87.9, 88.1, 99.7, 100.2, 100.7, 112.1])
-    usd = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
-    longs, shorts = (by_distance(usd, prices, 100.0, side) for side in range(2))
-    assert (longs[0], longs[-1], longs.sum()) == (4.0, 2.0, 6.0)
-    assert (shorts[0], shorts[1], shorts.sum()) == (8.0, 16.0, 24.0)
-
-
-def test_mass_moved_by_one_bin_is_one_bin_away():
-    left = np.eye(N_BINS)[3]
-    assert wasserstein_bp(left, np.eye(N_BINS)[4]) == pytest.approx(BIN * 1e4)
-    assert wasserstein_bp(left, left) == 0.0

@@ -15,6 +15,7 @@ import numpy as np
 from forcedflow.errors import NoDataError
 from forcedflow.evaluate.map_scores import days_of, quasi_poisson_deviance
 from forcedflow.evaluate.map_trial import OURS, Trial
+from forcedflow.evaluate.placebos import PLACEBOS
 from forcedflow.evaluate.scorecard import Gain, Row, bits_of, ratio_gain, ratio_value
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, MINUTE_MS, F8x2
 
@@ -108,14 +109,18 @@ def joined(parts: list[Scored]) -> Scored:
 
 
 def map_rows(scored: Scored, scope: Scope, length_ms: int) -> Iterator[Row]:
-    """Yield the map's rows: gains per side and pooled, allocation, calibration."""
+    """Yield the map's rows: gains per side and pooled, allocation, calibration.
+
+    Placebos are among the baselines where they took part in the trial.
+    """
     horizon = _horizon(length_ms)
+    placebos = [name for name in PLACEBOS if name in scored.expected]
     for side, columns in (("long", [0]), ("short", [1]), ("pooled", [0, 1])):
         target = scored.target[:, columns]
         ours = scored.expected[OURS][:, columns]
         deviance = quasi_poisson_deviance(target, ours)
         reference = quasi_poisson_deviance(target, scored.reference[:, columns]).sum(axis=1)
-        for baseline in BASELINES:
+        for baseline in (*BASELINES, *placebos):
             theirs = quasi_poisson_deviance(target, scored.expected[baseline][:, columns])
             d2 = ratio_gain(
                 deviance.sum(axis=1), theirs.sum(axis=1), reference, scored.day, rising=True
@@ -132,7 +137,7 @@ def map_rows(scored: Scored, scope: Scope, length_ms: int) -> Iterator[Row]:
             )
             yield _row(scored, scope, side, horizon, "information_gain_bits", baseline, gain)
         if length_ms < DAY_MS:
-            for baseline in ("path_only", "unif", "roll7", "constant"):
+            for baseline in ("path_only", "unif", "roll7", "constant", *placebos):
                 gain = _allocation(scored, columns, baseline)
                 yield _row(scored, scope, side, horizon, "allocation_bits", baseline, gain)
         yield from _calibration(scored, scope, side, columns, horizon)

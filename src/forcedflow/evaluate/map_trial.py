@@ -22,6 +22,13 @@ from forcedflow.evaluate.nulls import (
     net_flows,
     shifted_flows,
 )
+from forcedflow.evaluate.placebos import (
+    SHUFFLE_SEED,
+    mirrored_design,
+    permuted_design,
+    shuffled_weight,
+    stale_sweeps,
+)
 from forcedflow.evaluate.realised import Realised
 from forcedflow.positions import Atoms, Bars, Flows, LiquidationLadder
 from forcedflow.positions.background import (
@@ -63,6 +70,8 @@ class Prepared:
     incumbent : ndarray, shape (m, 2)
         What the public rule says. [USD]
     atoms : Atoms
+    placebos : bool
+        Whether the placebos take part.
     """
 
     end_ms: I8
@@ -72,6 +81,7 @@ class Prepared:
     designs: dict[str, Design]
     incumbent: F8x2
     atoms: Atoms
+    placebos: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +119,14 @@ VARIANTS: dict[str, Callable[[Bars, Flows], Flows]] = {
 
 
 def prepare(
-    bars: Bars, flows: Flows, realised: Realised, length_ms: int, atoms: Atoms, width: float
+    bars: Bars,
+    flows: Flows,
+    realised: Realised,
+    length_ms: int,
+    atoms: Atoms,
+    width: float,
+    *,
+    placebos: bool = False,
 ) -> Prepared:
     """Return designs, background and targets on the intervals where all of them are known.
 
@@ -124,6 +141,8 @@ def prepare(
     atoms : Atoms
     width : float
         Lattice bin width in log price. [1]
+    placebos : bool
+        Also let the placebos take part; about four more replays.
 
     Returns
     -------
@@ -140,12 +159,22 @@ def prepare(
         if swept is None:
             raise AssertionError("a replay with its design records it")
         designs[name] = aggregate_design(swept, bars.close, bars.end_ms, end_ms, length_ms)
+    if placebos:
+        swept = stale_sweeps(bars, flows, unit, width)
+        designs["stale"] = aggregate_design(swept, bars.close, bars.end_ms, end_ms, length_ms)
     per_bar = incumbent_rule(bars).usd
     incumbent = aggregate_design(
         per_bar.T[:, None, :], np.ones(bars.size), bars.end_ms, end_ms, length_ms
     )[:, :, 0]
     return Prepared(
-        end_ms, length_ms, realised.usd[known], features[known], designs, incumbent, atoms
+        end_ms,
+        length_ms,
+        realised.usd[known],
+        features[known],
+        designs,
+        incumbent,
+        atoms,
+        placebos,
     )
 
 
@@ -169,10 +198,16 @@ def hold_trial(prepared: Prepared, fit_to_ms: int) -> Trial:
     path_only = fit_background(background[fit], target[fit])
     static = {"path_only": path_only.predict(background)}
     mixtures = {}
-    for name, design in prepared.designs.items():
+    for name, design in _designs(prepared, fit_to_ms).items():
         mixture = fit_mixture(design[fit], background[fit], target[fit], prepared.atoms.share)
         mixtures[name] = mixture
         static[name] = mixture.predict(design, background)
+    if prepared.placebos:
+        ours, design = mixtures[OURS], prepared.designs[OURS]
+        dealt = replace(
+            ours, weight=shuffled_weight(ours, prepared.atoms, design[fit], SHUFFLE_SEED)
+        )
+        static["shuffled"] = dealt.predict(design, background)
     raw = prepared.incumbent
     factor = target[fit].sum() / raw[fit].sum() if raw[fit].sum() > 0 else 0.0
     held = background[:, :, -1]
@@ -193,3 +228,15 @@ def hold_trial(prepared: Prepared, fit_to_ms: int) -> Trial:
     # The raw rule is scored as it is sold: without anybody following its level.
     followed["incumbent"] = static["incumbent"]
     return Trial(prepared, fit_to_ms, followed, static, mixtures[OURS], path_only)
+
+
+def _designs(prepared: Prepared, fit_to_ms: int) -> dict[str, Design]:
+    """Return every design that a mixture is fitted to."""
+    if not prepared.placebos:
+        return prepared.designs
+    ours = prepared.designs[OURS]
+    return {
+        **prepared.designs,
+        "mirrored": mirrored_design(ours),
+        "permuted": permuted_design(ours, prepared.background, prepared.end_ms, fit_to_ms),
+    }
