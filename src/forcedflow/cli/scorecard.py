@@ -45,6 +45,7 @@ def run(
     to: str,
     horizon: str = "1h",
     walk: bool = False,
+    placebos: bool = False,
     lake: Path | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -69,6 +70,8 @@ def run(
         Length of the scored intervals, such as 30m, 1h or 1d.
     walk
         Fit again every week on all that lies before it.
+    placebos
+        Also score our map mirrored, permuted by day, a day stale, and with its weights shuffled.
     lake
         Folder of the lake; the setting by default.
     out
@@ -98,7 +101,7 @@ def run(
         instrument = choose_instrument(held, name.strip(), venue)
         _progress(f"{instrument.venue} {instrument.symbol}")
         try:
-            rows += _map_rows(held, instrument, span, data)
+            rows += _map_rows(held, instrument, span, data, placebos=placebos)
         except NoDataError as error:
             data["missing"].append({"symbol": instrument.symbol, "why": str(error).split("\n")[0]})
     if not rows:
@@ -147,7 +150,9 @@ class _Span:
         ]
 
 
-def _map_rows(held: Lake, instrument: Instrument, span: _Span, data: dict[str, Any]) -> list[Row]:
+def _map_rows(
+    held: Lake, instrument: Instrument, span: _Span, data: dict[str, Any], *, placebos: bool
+) -> list[Row]:
     """Rows of one symbol; what they rest on goes into ``data``."""
     from forcedflow.asof import read_liquidations, read_market, read_path_klines
     from forcedflow.evaluate.map_card import Scope, joined, map_rows, score_span
@@ -167,7 +172,7 @@ def _map_rows(held: Lake, instrument: Instrument, span: _Span, data: dict[str, A
     atoms = prior_atoms(market.schedule, market.rule, roles=flows.roles)
     width = bin_width(float(bars.close[0]), instrument.tick_size)
     realised = realised_liquidations(liquidations, span.length_ms)
-    prepared = prepare(bars, flows, realised, span.length_ms, atoms, width)
+    prepared = prepare(bars, flows, realised, span.length_ms, atoms, width, placebos=placebos)
     parts = []
     for fit_to_ms, from_ms, to_ms in span.folds:
         _progress(f"  fit to {iso_time(fit_to_ms)}")
