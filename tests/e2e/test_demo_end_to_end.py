@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import strict_json
@@ -223,3 +225,22 @@ def _read_to_the_end(descriptor):
             read.append(part)
     os.close(descriptor)
     return b"".join(read).decode("utf-8", "replace")
+
+
+def test_the_python_example_of_the_page_runs(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "demo.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    # As fast as it can be computed: nobody waits for a minute of the example's clock.
+    assert "Pace(speed=3_600)" in block
+    done = subprocess.run(
+        [sys.executable, "-c", block.replace("Pace(speed=3_600)", 'Pace(speed=float("inf"))')],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    *history, live = done.stdout.splitlines()
+    # The very first bar of a day is known at its end: the last of the day belongs to the next.
+    assert sum(map(int, history)) == 287
+    assert live == "{'klines': 3}"

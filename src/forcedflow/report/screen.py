@@ -21,8 +21,9 @@ _TALL = 40
 _MOST_ZONES, _MOST_LIQUIDATIONS = 8, 6
 _FEW_ZONES, _FEW_LIQUIDATIONS = 3, 3
 _LEAST_HEAT, _MOST_HEAT = 8, 30
-# Heading and its banner, times under the picture, titles and heads of two tables, status.
-_FIXED_LINES = 10
+# Heading and its banner, times under the picture, titles and heads of two tables (one title may
+# need two lines), status.
+_FIXED_LINES = 11
 
 
 def live_screen(
