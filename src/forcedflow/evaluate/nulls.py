@@ -23,6 +23,7 @@ _INCUMBENT_TIERS = (5.0, 10.0, 25.0, 50.0, 100.0)
 _INCUMBENT_SHARES = (0.15, 0.30, 0.25, 0.20, 0.10)
 _INCUMBENT_RATE = 0.005
 _BIN = 5e-4
+_FARTHEST = 0.3
 
 
 def equal_flows(bars: Bars, flows: Flows) -> Flows:
@@ -85,29 +86,33 @@ def incumbent_rule(bars: Bars) -> IncumbentSweep:
     ``m`` half a percent as the public code writes it; a fall takes the same share of every level
     of both sides; a touched level is gone.
     """
-    size = int(np.ceil(3.0 / _BIN))
-    origin = np.log(bars.close[0]) - 1.5
+    # The lattice is absolute, so the window's size, which later prices set, moves no level.
+    lows, highs = (
+        np.floor(np.log(price) / _BIN).astype(np.int64) for price in (bars.low, bars.high)
+    )
+    reach = int(np.ceil(_FARTHEST / _BIN))
+    first = int(lows.min()) - reach
+    size = int(highs.max()) + reach + 1 - first
     standing = np.zeros((2, size))
     usd = np.zeros((bars.size, 2))
-    lows, highs = (np.floor((np.log(price) - origin) / _BIN) for price in (bars.low, bars.high))
     before = bars.close[0]
     held = float(bars.open_interest[0] - bars.change[0])
-    ratio = np.asarray(_INCUMBENT_TIERS)
-    distance = (1 - _INCUMBENT_RATE) / ratio
+    distance = (1 - _INCUMBENT_RATE) / np.asarray(_INCUMBENT_TIERS)
     for t in range(bars.size):
-        # Beyond the last bins a price sweeps the outermost one; a negative index would wrap around.
-        low = min(max(int(lows[t]), 0), size - 1)
-        high = min(max(int(highs[t]), 0), size - 1)
-        usd[t, 0] = standing[0, low:].sum() * bars.close[t]
-        usd[t, 1] = standing[1, : high + 1].sum() * bars.close[t]
-        standing[0, low:] = 0.0
-        standing[1, : high + 1] = 0.0
+        touched = (
+            standing[0, lows[t] - first :],
+            standing[1, : highs[t] - first + 1],
+        )
+        for side, levels in enumerate(touched):
+            # Zeros left out, a sum does not depend on the window's size, not even in its last bit.
+            usd[t, side] = levels[levels > 0].sum() * bars.close[t]
+            levels[:] = 0.0
         change = float(bars.change[t])
         if change > 0:
             rose = bars.close[t] >= before
             side, sign = (0, -1.0) if rose else (1, 1.0)
             level = np.log(bars.close[t] * (1 + sign * distance))
-            place = np.clip(((level - origin) / _BIN).astype(np.int64), 0, size - 1)
+            place = np.floor(level / _BIN).astype(np.int64) - first
             np.add.at(standing[side], place, change * np.asarray(_INCUMBENT_SHARES))
         elif held > 0:
             standing *= max(0.0, 1.0 + change / held)

@@ -209,7 +209,8 @@ def _settle(terms: F8x2, y: F8, mean: F8, strength: F8) -> tuple[F8, F8, float]:
             shape = strength + weight * (terms.T @ (y / rate)) / phi
             weight = np.where(live, shape / (strength / np.where(live, mean, 1) + swept / phi), 0)
         rate = np.maximum(terms @ weight, _TINY)
-        phi = float(((y - rate) ** 2 / rate).sum() / y.size)
+        # A fit without residuals has no dispersion, and nothing could be divided by it.
+        phi = max(float(((y - rate) ** 2 / rate).sum() / y.size), _TINY * float(y.mean()))
     return weight, shape, phi
 
 
