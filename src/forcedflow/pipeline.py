@@ -27,6 +27,7 @@ from forcedflow.heatmap import (
 from forcedflow.instruments import Instrument
 from forcedflow.margin import BracketSchedule, MarginRule
 from forcedflow.positions import (
+    Atoms,
     Bars,
     Flows,
     LiquidationLadder,
@@ -38,22 +39,21 @@ from forcedflow.positions import (
     prior_atoms,
     view,
 )
+from forcedflow.positions.bands import SideMass, tilts_of
+from forcedflow.positions.mixture import Mixture
+from forcedflow.positions.trained import TrainedMixture, shares_of
+from forcedflow.positions.what_if import FeedUnits, WhatIf, path_terms, sweep
 from forcedflow.tables import is_simulated
-from forcedflow.units import HOUR_MS, SECOND_MS, SIDES, F8x2, Side
+from forcedflow.units import F8, HOUR_MS, SECOND_MS, SIDES, F8x2, Side
 from forcedflow.volatility import ewma_volatility
 from forcedflow.zones import SideProfile, Zone, find_zones
 from forcedflow.zones.find import DENSE, MAJOR_SHARE, REACH, SADDLE, TINY_SHARE
 
 MODEL = "prior"
-"""Name of the mixture: stated shares of leverage and holding time, not fitted to anything."""
+"""Name of the stated mixture: shares of leverage and holding time, not fitted to anything."""
 
-ALTERNATIVE_TILTS = tuple(
-    (leverage, holding)
-    for leverage in (-0.5, 0.0, 0.5)
-    for holding in (-0.5, 0.0, 0.5)
-    if (leverage, holding) != (0.0, 0.0)
-)
-"""Powers of leverage and half-life that tilt the prior; the range under them is printed."""
+CALIBRATED = "calibrated"
+"""Name of a mixture whose weights were learned from realised liquidations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,10 @@ class LiquidationMap:
         Standard deviation of the log return over the coming 24 h. [1]
     heatmap : Heatmap, optional
         The picture, where one was asked for.
+    trained : TrainedMixture, optional
+        What was learned of the weights; none under the stated prior.
+    weights : Mixture, optional
+        The same on this ladder's atoms.
     """
 
     market: Market
@@ -123,11 +127,36 @@ class LiquidationMap:
     scale: F8x2
     sigma_day: float
     heatmap: Heatmap | None = None
+    trained: TrainedMixture | None = None
+    weights: Mixture | None = None
 
     @property
     def simulated(self) -> bool:
         """Return whether this is of the simulated exchange; every surface must say so."""
-        return self.market.simulated
+        return self.market.simulated or (self.trained is not None and self.trained.simulated)
+
+    @property
+    def model(self) -> str:
+        """Return the name of the mixture: `MODEL` or `CALIBRATED`."""
+        return MODEL if self.trained is None else CALIBRATED
+
+    @property
+    def borrowed_from(self) -> str | None:
+        """Return the market whose weights these are, where it is not this one."""
+        if self.trained is None:
+            return None
+        here = self.market.instrument
+        if (self.trained.venue, self.trained.symbol) == (here.venue, here.symbol):
+            return None
+        return f"{self.trained.venue} {self.trained.symbol}"
+
+    @property
+    def model_words(self) -> str:
+        """Return what the mixture is, in words that fit beside a number."""
+        if self.trained is None:
+            return "stated prior mixture, not calibrated"
+        borrowed = f", borrowed from {self.borrowed_from}" if self.borrowed_from else ""
+        return f"mixture calibrated on realised liquidations ({self.trained.name}{borrowed})"
 
     @property
     def mark(self) -> float:
@@ -154,6 +183,51 @@ class LiquidationMap:
         scaled: F8x2 = contracts * self.scale[-1, SIDES.index(side)] * grid.prices
         return scaled
 
+    def mass(self, grid: PriceGrid, side: Side) -> SideMass:
+        """Return what stands on one side by atom and price bin, and how firmly that is known."""
+        s = SIDES.index(side)
+        atoms = self.ladder.atoms
+        held = self.ladder.standing_by_atom(side)
+        informed = np.zeros(atoms.size) if self.weights is None else self.weights.informed[s]
+        events = np.full(atoms.size, np.inf) if self.weights is None else self.weights.events[s]
+        return SideMass(
+            side=side,
+            grid=grid,
+            by_atom_usd=self.ladder.by_atom(grid, side) * self.scale[-1, s] * grid.prices,
+            held_share=held / held.sum() if held.sum() > 0 else np.zeros(atoms.size),
+            events=events,
+            informed=informed,
+            tilts=tilts_of(atoms, informed),
+        )
+
+    def what_if(self, to_price: float) -> WhatIf:
+        """Return what would be liquidated on the way from the mark to a price.
+
+        Parameters
+        ----------
+        to_price : float
+            [quote per base]
+
+        Returns
+        -------
+        WhatIf
+
+        Raises
+        ------
+        ValueError
+            If the price is not positive.
+        """
+        if not to_price > 0:
+            raise ValueError(f"a price must be positive, was {to_price}")
+        low, high = min(self.mark, to_price), max(self.mark, to_price)
+        # A few bins more, so that the window's borders touch nothing.
+        reach = 4 * self.ladder.width
+        grid = view(low * (1 - reach), high * (1 + reach), self.ladder.width)
+        long, short = (self.mass(grid, side) for side in SIDES)
+        units = None if self.trained is None else self._feed_units(to_price)
+        length_ms = None if self.trained is None else self.trained.length_ms
+        return sweep((long, short), self.mark, to_price, units, length_ms)
+
     def zones(self) -> list[Zone]:
         """Return the clusters around the mark, nearest first."""
         grid, births = self.grid(), self._births()
@@ -164,21 +238,17 @@ class LiquidationMap:
         """Return everything the estimate rests on, for every answer that carries a number."""
         atoms, market = self.ladder.atoms, self.market
         schedule, rule = market.schedule, market.rule
-        tier_share = [float(atoms.share[atoms.leverage == tier].sum()) for tier in atoms.tiers]
-        total = sum(tier_share)
         return {
-            "model": MODEL,
-            "calibrated": False,
+            "model": self.model,
+            "calibrated": self.trained is not None,
             "simulated": self.simulated,
             "estimate": "notional force-closed if touched; not a forecast that it will be touched",
             "inputs": list(self.flows.inputs),
             "open_interest": "one-sided, base coins at the mark price",
             "opens": "opens_long + opens_short = volume + change of open interest, per bar",
             "consumed_by": "mark price; a bar's own entries enter after its range",
-            "leverage_prior": [
-                {"leverage": round(float(tier), 2), "share": round(share / total, 4)}
-                for tier, share in zip(atoms.tiers, tier_share, strict=True)
-            ],
+            "leverage_prior": _shares_by_tier(atoms, atoms.share),
+            **self._learned(),
             "half_lives_days": atoms.half_lives_days.tolist(),
             "roles": list(atoms.roles),
             "maintenance_margin": {
@@ -195,7 +265,12 @@ class LiquidationMap:
             "unseen_entries_share": {
                 side: round(self._unseen_share(s), 4) for s, side in enumerate(SIDES)
             },
-            "range": "least and most over eight priors tilted by leverage^±½ and half-life^±½",
+            "range": (
+                "least and most over eight priors tilted by leverage^±½ and half-life^±½"
+                if self.weights is None
+                else "10 and 90 % of the weights' posterior, widened by eight tilts of the prior "
+                "by leverage^±½ and half-life^±½ as far as data did not inform a weight"
+            ),
             "zones": {
                 "dense": DENSE,
                 "saddle": SADDLE,
@@ -225,6 +300,9 @@ class LiquidationMap:
             "age_s": (at - self.known_ms) / SECOND_MS,
             "history_days": round((self.known_ms - int(self.bars.end_ms[0])) / (24 * HOUR_MS), 2),
             "input_age_s": ages,
+            "fit_age_s": None
+            if self.trained is None
+            else (at - self.trained.fit_to_ms) / SECOND_MS,
         }
 
     def _births(self) -> LiquidationLadder:
@@ -239,7 +317,7 @@ class LiquidationMap:
             opens_long=self.flows.opens_long * hours,
             opens_short=self.flows.opens_short * hours,
         )
-        births = LiquidationLadder(self.ladder.atoms, self.ladder.width)
+        births = LiquidationLadder(self.ladder.atoms, self.ladder.width, self.ladder.share)
         births.replay(self.bars, weighted)
         return births
 
@@ -248,21 +326,65 @@ class LiquidationMap:
         hours = births.profile(grid, side).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean_hours = np.where(contracts > 0, hours / contracts, 0.0)
-        held = float(self.bars.open_interest[-1])
-        alternatives = []
-        for leverage_power, holding_power in ALTERNATIVE_TILTS:
-            weight = self.ladder.atoms.tilted(leverage_power, holding_power)
-            standing = self.ladder.standing(side, weight)
-            other = self.ladder.profile(grid, side, weight).sum(axis=0)
-            alternatives.append(other * (held / standing if standing > 0 else 0.0) * grid.prices)
+        mass = self.mass(grid, side)
         return SideProfile(
             side=side,
             grid=grid,
             notional_usd=contracts * self.scale[-1, SIDES.index(side)] * grid.prices,
-            alternatives_usd=np.asarray(alternatives),
+            alternatives_usd=np.zeros((0, grid.size)),
             birth_ms=self._first_ms + mean_hours * HOUR_MS,
             open_interest_usd=self.open_interest_usd,
+            mass=mass,
         )
+
+    def _feed_units(self, to_price: float) -> tuple[FeedUnits, FeedUnits]:
+        """Return what turns each side's map into liquidations of the feed that was fitted."""
+        if self.trained is None or self.weights is None:
+            raise ValueError("a stated prior knows no feed")
+        trained, weights = self.trained, self.weights
+        terms = path_terms(self.bars, to_price, trained.length_ms, trained.spans_ms)
+        # The ladder holds shares of opens; a weight is their sum times its share.
+        scale = self.scale[-1]
+        per_usd = np.where(scale > 0, weights.weight.sum(axis=1) / np.where(scale > 0, scale, 1), 0)
+        long, short = (
+            FeedUnits(
+                per_usd=float(per_usd[s]),
+                background_usd=float(terms[s] @ weights.background[s]),
+                level=trained.level,
+                dispersion=float(weights.dispersion[s]),
+            )
+            for s in range(len(SIDES))
+        )
+        return long, short
+
+    def _learned(self) -> dict[str, Any]:
+        """Return what the weights rest on, where they were learned."""
+        if self.trained is None or self.weights is None:
+            return {}
+        atoms, trained = self.ladder.atoms, self.trained
+        return {
+            "mixture": {
+                "name": trained.name,
+                "fit_to_ms": trained.fit_to_ms,
+                "interval_ms": trained.length_ms,
+                "targets": trained.targets,
+                "level": round(trained.level, 4),
+                "level_of": trained.level_of,
+                "borrowed_from": self.borrowed_from,
+                "card": list(trained.card),
+            },
+            "leverage_fitted": {
+                side: _shares_by_tier(atoms, self.ladder.share[s]) for s, side in enumerate(SIDES)
+            },
+            "prior_share": {side: round(self._prior_share(side), 4) for side in SIDES},
+        }
+
+    def _prior_share(self, side: Side) -> float:
+        """Share of a side's standing contracts whose weights data did not inform."""
+        held = self.ladder.standing_by_atom(side)
+        if self.weights is None or not held.sum() > 0:
+            return 1.0
+        return float(held @ (1.0 - self.weights.informed[SIDES.index(side)]) / held.sum())
 
     @property
     def _first_ms(self) -> int:
@@ -274,13 +396,18 @@ class LiquidationMap:
         days = (self.known_ms - int(self.bars.end_ms[0])) / (24 * HOUR_MS)
         atoms = self.ladder.atoms
         left = float(
-            (atoms.standing_share * 2.0 ** (-days / atoms.half_lives_days[atoms.class_of])).sum()
+            (
+                atoms.standing(self.ladder.share[side])
+                * 2.0 ** (-days / atoms.half_lives_days[atoms.class_of])
+            ).sum()
         )
         alive = float(self.replay.alive[-1, side])
         return min(1.0, seeded * left / alive) if alive > 0 else 0.0
 
 
-def build_map(market: Market, picture_span_ms: int | None = None) -> LiquidationMap:
+def build_map(
+    market: Market, picture_span_ms: int | None = None, trained: TrainedMixture | None = None
+) -> LiquidationMap:
     """Return the estimated ladder of a market.
 
     Parameters
@@ -288,6 +415,8 @@ def build_map(market: Market, picture_span_ms: int | None = None) -> Liquidation
     market : Market
     picture_span_ms : int, optional
         Also paint the heatmap of this span before the last bar. [ms]
+    trained : TrainedMixture, optional
+        Split opens by learned weights per side instead of the stated prior.
 
     Returns
     -------
@@ -297,14 +426,21 @@ def build_map(market: Market, picture_span_ms: int | None = None) -> Liquidation
     ------
     NoDataError
         If there is too little open interest to begin.
+    DataError
+        If the learned weights are of none of this market's atoms, or were fitted to data from
+        after the moment.
     """
     bars = build_bars(market.open_interest, market.mark_klines, market.trade_klines, market.funding)
-    # The prior gives both roles the same mixture, so one ladder holds both.
+    # Neither mixture tells the roles apart, so one ladder holds both.
     flows = infer_flows(bars).joined()
     atoms = prior_atoms(market.schedule, market.rule, roles=flows.roles)
     # The first close fixes the lattice, so that no later price can move it.
     width = bin_width(float(bars.close[0]), market.instrument.tick_size)
-    ladder = LiquidationLadder(atoms, width)
+    weights = None
+    if trained is not None:
+        trained.check_known_by(market.at_ms)
+        weights = trained.on(atoms)
+    ladder = LiquidationLadder(atoms, width, None if weights is None else shares_of(weights))
     ladder.seed(float(bars.open_interest[0] - bars.change[0]), float(bars.close[0]))
     canvas = None
     if picture_span_ms is not None:
@@ -314,16 +450,42 @@ def build_map(market: Market, picture_span_ms: int | None = None) -> Liquidation
         grid = lay_prices(bars, columns, width)
         canvas = lay_canvas(bars, columns, grid)
     seen = ladder.replay(bars, flows, canvas=canvas)
-    scale = _scale_to_open_interest(seen.alive, bars.open_interest[:, None])
+    scale = scale_to_open_interest(seen.alive, bars.open_interest[:, None])
     sigma = ewma_volatility(bars.close, bars.end_ms)
     heatmap = None
     if seen.image is not None:
         heatmap = build_heatmap(seen.image, bars, columns, grid, scale)
-    return LiquidationMap(market, bars, flows, ladder, seen, scale, float(sigma[-1]), heatmap)
+    return LiquidationMap(
+        market, bars, flows, ladder, seen, scale, float(sigma[-1]), heatmap, trained, weights
+    )
 
 
-def _scale_to_open_interest(alive: F8x2, open_interest: F8x2) -> F8x2:
-    """Factor per bar and side; 0 where all that is alive is the rounding of running totals."""
+def _shares_by_tier(atoms: Atoms, share: F8) -> list[dict[str, float]]:
+    """Return the share of opens by leverage."""
+    return [
+        {
+            "leverage": round(float(tier), 2),
+            "share": round(float(share[atoms.leverage == tier].sum() / share.sum()), 4),
+        }
+        for tier in atoms.tiers
+    ]
+
+
+def scale_to_open_interest(alive: F8x2, open_interest: F8x2) -> F8x2:
+    """Return the factor per bar and side that brings a ladder to the open interest.
+
+    Parameters
+    ----------
+    alive : ndarray, shape (n, 2)
+        Contracts standing after each bar. [base coins]
+    open_interest : ndarray, shape (n, 1)
+        One-sided open interest. [base coins]
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+        0 where all that is alive is the rounding of running totals. [1]
+    """
     standing = alive > 1e-9 * open_interest
     return np.where(standing, open_interest / np.where(standing, alive, 1.0), 0.0)
 
@@ -332,4 +494,11 @@ def _newest(frame: pl.DataFrame) -> int:
     return int(frame.select(pl.col("event_time").dt.epoch("ms").max()).item())
 
 
-__all__ = ["ALTERNATIVE_TILTS", "LiquidationMap", "Market", "build_map"]
+__all__ = [
+    "CALIBRATED",
+    "MODEL",
+    "LiquidationMap",
+    "Market",
+    "build_map",
+    "scale_to_open_interest",
+]

@@ -48,6 +48,7 @@ ZONE_KEYS = {
     "share_of_oi",
     "rank",
     "major",
+    "prior_share",
 }
 
 

@@ -12,7 +12,7 @@ from tests.reference import markets
 from forcedflow.errors import NoDataError
 from forcedflow.instruments import parse_symbol
 from forcedflow.margin import rule_for, schedule_from_rows
-from forcedflow.pipeline import ALTERNATIVE_TILTS, Market, build_map
+from forcedflow.pipeline import Market, build_map
 from forcedflow.positions import PriceGrid
 from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS, SIDES
 
@@ -161,7 +161,6 @@ def test_assumptions_say_everything_the_estimate_rests_on(wandering):
     assert stated["notes"] == ["a note"]
     assert stated["calibrated"] is False
     assert "not a forecast" in stated["estimate"]
-    assert len(ALTERNATIVE_TILTS) == 8
 
 
 def test_freshness_states_the_age_of_every_input(wandering):

@@ -80,5 +80,6 @@ def _columns() -> list[str]:
         "share_of_oi",
         "rank",
         "major",
+        "prior_share",
         "simulated",
     ]

@@ -95,27 +95,6 @@ class Atoms:
         standing: F8 = weight / weight.sum()
         return standing
 
-    def tilted(self, leverage_power: float, holding_power: float) -> F8:
-        """Return the factor per atom that turns the mixture into a tilted one.
-
-        Parameters
-        ----------
-        leverage_power : float
-            Shares are multiplied by leverage to this power: above zero is a hotter mixture.
-        holding_power : float
-            And by the half-life to this power: above zero is a mixture that holds longer.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            Factors; the tilted shares sum to one within a role like the original ones. [1]
-        """
-        factor = (
-            self.leverage**leverage_power * self.half_lives_days[self.class_of] ** holding_power
-        )
-        tilted: F8 = factor * self.share.sum() / (self.share * factor).sum()
-        return tilted
-
     @property
     def tiers(self) -> F8:
         """Return the distinct leverages, ascending. [×]"""

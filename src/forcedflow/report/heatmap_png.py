@@ -332,7 +332,7 @@ def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> No
         figure.text(x, 0.955, "■", color=color, fontsize=10, va="center")
         figure.text(x + 0.010, 0.955, band, color=palette.MUTED, fontsize=9, va="center")
     bin_pct = 100 * np.expm1(heatmap.grid.width * heatmap.grid.step)
-    basis = "stated prior mixture, not calibrated  ·  " + "  ·  ".join(mapped.flows.inputs[1:])
+    basis = "  ·  ".join([mapped.model_words, *mapped.flows.inputs[1:]])
     lines = [
         (
             f"USD per bin of {bin_pct:.2f} % at the last column; colour runs from {DARKEST:g}× to "

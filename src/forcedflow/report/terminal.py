@@ -65,9 +65,7 @@ def heading(mapped: LiquidationMap) -> Text:
     text.append(
         f"known to {_time(mapped.known_ms)} UTC, {age} before the moment asked about\n", "dim"
     )
-    text.append(
-        "estimated liquidations if touched; stated prior mixture, not calibrated; not advice", "dim"
-    )
+    text.append(f"estimated liquidations if touched; {mapped.model_words}; not advice", "dim")
     return text
 
 
@@ -140,7 +138,8 @@ def zone_table(
     if mapped.simulated:
         title.append("SIMULATED", _SIMULATED_STYLE)
         title.append(" ")
-    title.append("zones: estimated notional force-closed if touched (range over stated priors)")
+    ranged = "range over stated priors" if mapped.trained is None else "10–90 % band"
+    title.append(f"zones: estimated notional force-closed if touched ({ranged})")
     table = Table(
         title=title,
         title_style="dim",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forcedflow.positions import PriceGrid
+from forcedflow.positions.bands import Band, SideMass
 from forcedflow.units import F8, HOUR_MS, F8x2, Side
 from forcedflow.zones.zone import Zone
 
@@ -44,6 +45,9 @@ class SideProfile:
         Mean time of entry of the contracts in each bin, weighted by size. [UTC ms]
     open_interest_usd : float
         One-sided open interest. [USD]
+    mass : SideMass, optional
+        The same by atom, where it is known how firmly each atom's weight is; its bands then take
+        the place of `alternatives_usd`.
     """
 
     side: Side
@@ -52,6 +56,20 @@ class SideProfile:
     alternatives_usd: F8x2
     birth_ms: F8
     open_interest_usd: float
+    mass: SideMass | None = None
+
+    def band(self, first: int, last: int) -> Band:
+        """Return what stands in the bins ``[first, last]`` and how far that may be off."""
+        inside = slice(first, last + 1)
+        total = float(self.notional_usd[inside].sum())
+        if self.mass is not None:
+            bins = np.zeros(self.grid.size)
+            bins[inside] = 1.0
+            band = self.mass.band(bins)
+            return Band(total, min(total, band.low), max(total, band.high), band.prior_share)
+        alternatives = self.alternatives_usd[:, inside].sum(axis=1)
+        low, high = alternatives.min(initial=total), alternatives.max(initial=total)
+        return Band(total, float(low), float(high), 1.0)
 
 
 def find_zones(
@@ -116,8 +134,8 @@ def _zone(
     edges = profile.grid.edges
     low, high = float(edges[first]), float(edges[last + 1])
     usd = profile.notional_usd[inside]
-    total = float(usd.sum())
-    alternatives = profile.alternatives_usd[:, inside].sum(axis=1)
+    band = profile.band(first, last)
+    total = band.usd
     border = high if profile.side == "long" else low
     share = total / profile.open_interest_usd
     born = float((profile.birth_ms[inside] * usd).sum() / total)
@@ -127,14 +145,15 @@ def _zone(
         high=high,
         peak=float(profile.grid.prices[first + int(np.argmax(usd))]),
         notional_usd=total,
-        notional_usd_low=float(min(total, alternatives.min(initial=total))),
-        notional_usd_high=float(max(total, alternatives.max(initial=total))),
+        notional_usd_low=band.low,
+        notional_usd_high=band.high,
         distance_pct=100 * (border / mark - 1),
         distance_sigma=float(np.log(border / mark)) / sigma_day if sigma_day > 0 else float("nan"),
         age_h=(at_ms - born) / HOUR_MS,
         share_of_oi=share,
         rank=rank,
         major=share >= MAJOR_SHARE,
+        prior_share=band.prior_share,
     )
 
 

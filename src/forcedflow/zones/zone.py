@@ -26,8 +26,8 @@ class Zone:
     notional_usd : float
         Estimated notional inside, at the liquidation prices. [USD]
     notional_usd_low, notional_usd_high : float
-        Least and most under the stated alternative priors: a range, not a confidence interval.
-        [USD]
+        Under a stated prior least and most over alternative priors: a range, not a confidence
+        interval. Under learned weights their 10 and 90 %, widened where they were not told. [USD]
     distance_pct : float
         From the mark price to the nearer border, signed. [%]
     distance_sigma : float
@@ -40,6 +40,8 @@ class Zone:
         1 is the largest of its side.
     major : bool
         Whether it holds at least `MAJOR_SHARE` of its side's open interest.
+    prior_share : float
+        Share of the notional whose weights no data informed; 1 under a stated prior. [1]
     """
 
     side: Side
@@ -55,6 +57,7 @@ class Zone:
     share_of_oi: float
     rank: int
     major: bool
+    prior_share: float = 1.0
 
     def row(self) -> dict[str, str | float | bool]:
         """Return the zone as a plain row, numbers rounded to what they can bear."""
@@ -72,4 +75,5 @@ class Zone:
             "share_of_oi": round(self.share_of_oi, 5),
             "rank": self.rank,
             "major": self.major,
+            "prior_share": round(self.prior_share, 4),
         }

@@ -19,6 +19,7 @@ from forcedflow.positions import (
     view,
 )
 from forcedflow.positions.atoms import HALF_LIVES_DAYS, prior_leverage_share
+from forcedflow.positions.bands import TILTS, tilts_of
 from forcedflow.units import HOUR_MS, MINUTE_MS
 
 WIDTH = 5e-4
@@ -108,13 +109,14 @@ def test_the_stated_prior_is_recovered_at_its_own_leverages_per_log_leverage():
     assert low == pytest.approx(0.547, abs=0.02)
 
 
-def test_a_tilt_changes_the_mixture_and_keeps_its_sum():
+def test_a_tilt_makes_a_mixture_hotter_or_longer_and_leaves_alone_what_data_informed():
     atoms = prior_atoms(SCHEDULE, RULE)
-    hot = atoms.share * atoms.tilted(0.5, 0.0)
-    assert hot.sum() == pytest.approx(atoms.share.sum())
-    mean = (atoms.share * np.log(atoms.leverage)).sum()
-    assert (hot * np.log(atoms.leverage)).sum() > mean
-    np.testing.assert_allclose(atoms.tilted(0.0, 0.0), 1.0)
+    factors = dict(zip(TILTS, tilts_of(atoms, np.zeros(atoms.size)), strict=True))
+    np.testing.assert_allclose(factors[0.5, 0.0], np.sqrt(atoms.leverage))
+    np.testing.assert_allclose(factors[0.0, -0.5], atoms.half_lives_days[atoms.class_of] ** -0.5)
+    np.testing.assert_allclose(tilts_of(atoms, np.ones(atoms.size)), 1.0)
+    half = tilts_of(atoms, np.full(atoms.size, 0.5))
+    np.testing.assert_allclose(half**2, list(factors.values()))
 
 
 def _positions(rows):
