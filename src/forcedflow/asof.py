@@ -6,6 +6,9 @@ Reads the lake; nothing else.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import polars as pl
 
 from forcedflow.errors import NoDataError, UsageError
@@ -20,7 +23,10 @@ from forcedflow.margin import (
     schedules_from_table,
 )
 from forcedflow.pipeline import Market
+from forcedflow.positions.mixture import Mixture
+from forcedflow.positions.trained import TrainedMixture
 from forcedflow.store import Lake
+from forcedflow.store.artefacts import newest_artefact, read_artefact
 from forcedflow.units import DAY_MS
 
 HISTORY_DAYS = 400
@@ -144,6 +150,63 @@ def read_liquidations(
             "hint: forcedflow import coinglass PATH"
         )
     return candidates[covered.index(max(covered))]
+
+
+def read_trained(path: Path, at_ms: int) -> TrainedMixture:
+    """Return the trained map in a file, as it may be used at a moment.
+
+    Parameters
+    ----------
+    path : Path
+    at_ms : int
+        The moment. [UTC ms]
+
+    Returns
+    -------
+    TrainedMixture
+
+    Raises
+    ------
+    NoDataError
+        If there is no such file.
+    DamagedFileError
+        If its content is not what was written.
+    DataError
+        If its fit ended after the moment; names both times.
+    """
+    artefact = read_artefact(path)
+    trained = TrainedMixture(
+        venue=artefact.venue,
+        symbol=artefact.symbol,
+        name=artefact.name,
+        fit_to_ms=artefact.fit_to_ms,
+        length_ms=artefact.horizon_ms,
+        mixture=Mixture(
+            weight=np.asarray(artefact.weight),
+            events=np.asarray(artefact.events),
+            background=np.asarray(artefact.background),
+            dispersion=np.asarray(artefact.dispersion),
+            informed=np.asarray(artefact.informed),
+            n=artefact.n,
+        ),
+        role=tuple(artefact.atoms.role),
+        leverage=np.asarray(artefact.atoms.leverage),
+        half_life_days=np.asarray(artefact.atoms.half_life_days),
+        spans_ms=tuple(artefact.spans_ms),
+        level=artefact.level,
+        level_of="the end of the fit",
+        targets=artefact.targets,
+        simulated=artefact.simulated,
+        card=tuple(artefact.card),
+    )
+    trained.check_known_by(at_ms)
+    return trained
+
+
+def newest_trained(lake: Lake, instrument: Instrument, at_ms: int) -> TrainedMixture | None:
+    """Return the newest trained map of an instrument whose fit had ended by a moment, if any."""
+    path = newest_artefact(lake.root, "map", instrument.venue, instrument.symbol, at_ms)
+    return None if path is None else read_trained(path, at_ms)
 
 
 def _newest_event(lake: Lake, instrument: Instrument, at_ms: int) -> int:

@@ -33,6 +33,9 @@ _COMMANDS = {
     "coverage": ("coverage", "Show what the lake holds, its gaps and what each feed is worth."),
     "heatmap": ("heatmap", "Draw how much would be force-closed at every price, over time."),
     "zones": ("zones", "List the clusters of estimated liquidations around the price."),
+    "whatif": ("whatif", "Estimate what would be liquidated on the way to a price."),
+    "train": ("train", "Learn weights from realised liquidations and keep them."),
+    "scorecard": ("scorecard", "Score a product on data it never saw, beside its nulls."),
     "doctor": ("doctor", "Check the installation and the lake."),
     "warmup": ("warmup", "Compile the kernels once, so that no command waits for it."),
 }

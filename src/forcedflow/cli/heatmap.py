@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from forcedflow.cli.model import choose_model
 from forcedflow.cli.options import (
     choose_instrument,
     console,
@@ -38,6 +39,7 @@ def run(
     venue: str = "binance",
     range_: Annotated[str, Parameter(name="--range")] = "7d",
     at: str | None = None,
+    model: str | None = None,
     lake: Path | None = None,
     out: Path | None = None,
     format_: Annotated[Format | None, Parameter(name="--format")] = None,
@@ -55,6 +57,9 @@ def run(
         Span to show before the last bar: 12h, 24h, 3d, 7d, 30d, 90d, 180d or 1y, or any other.
     at
         Show exactly what was known then, such as 2026-02-06T00:00Z; now by default.
+    model
+        prior, calibrated, or the file of a trained map, also of another venue; by default what was
+        trained by then, else the prior.
     lake
         Folder of the lake; the setting by default.
     out
@@ -70,8 +75,10 @@ def run(
     wanted = _format(out, format_, json=json)
     at_ms, span_ms = parse_moment(at), parse_duration(range_)
     held = open_lake(lake)
-    market = read_market(held, choose_instrument(held, symbol, venue), at_ms)
-    mapped = build_map(market, picture_span_ms=span_ms)
+    instrument = choose_instrument(held, symbol, venue)
+    trained = choose_model(held, instrument, model, at_ms)
+    market = read_market(held, instrument, at_ms)
+    mapped = build_map(market, picture_span_ms=span_ms, trained=trained)
     zones = mapped.zones()
     if wanted is None:
         _print_picture(mapped, zones)

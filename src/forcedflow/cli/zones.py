@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forcedflow.cli.model import choose_model
 from forcedflow.cli.options import (
     choose_instrument,
     console,
@@ -27,6 +28,7 @@ def run(
     *,
     venue: str = "binance",
     at: str | None = None,
+    model: str | None = None,
     lake: Path | None = None,
     json: bool = False,
 ) -> int:
@@ -40,6 +42,9 @@ def run(
         Venue of the contract.
     at
         Show exactly what was known then, such as 2026-02-05T12:00Z; now by default.
+    model
+        prior, calibrated, or the file of a trained map, also of another venue; by default what was
+        trained by then, else the prior.
     lake
         Folder of the lake; the setting by default.
     json
@@ -50,8 +55,10 @@ def run(
 
     at_ms = parse_moment(at)
     held = open_lake(lake)
-    market = read_market(held, choose_instrument(held, symbol, venue), at_ms)
-    mapped = build_map(market)
+    instrument = choose_instrument(held, symbol, venue)
+    trained = choose_model(held, instrument, model, at_ms)
+    market = read_market(held, instrument, at_ms)
+    mapped = build_map(market, trained=trained)
     zones = mapped.zones()
     if json:
         print_json(answer(mapped, zones))

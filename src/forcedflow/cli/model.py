@@ -1,0 +1,65 @@
+"""Which mixture a map is made with: the stated prior, or weights learned from liquidations.
+
+In:  what ``--model`` says, a lake, an instrument, a moment.   Out: a `TrainedMixture` or None.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forcedflow.errors import NoDataError, UsageError
+
+if TYPE_CHECKING:
+    from forcedflow.instruments import Instrument
+    from forcedflow.positions.trained import TrainedMixture
+    from forcedflow.store import Lake
+
+
+def choose_model(
+    lake: Lake, instrument: Instrument, model: str | None, at_ms: int
+) -> TrainedMixture | None:
+    """Return the trained map that ``--model`` means; None is the stated prior.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    model : str, optional
+        ``prior``, ``calibrated``, or a file; without it whatever was trained by the moment, else
+        the prior.
+    at_ms : int
+        The moment. [UTC ms]
+
+    Raises
+    ------
+    NoDataError
+        If a calibrated map is asked for and none was trained by then, or there is no such file.
+    UsageError
+        If the file is of another coin.
+    DataError
+        If it is damaged, or was fitted to data from after the moment.
+    """
+    from forcedflow.asof import newest_trained, read_trained
+    from forcedflow.cli.options import iso_time
+    from forcedflow.instruments import parse_symbol
+
+    if model == "prior":
+        return None
+    if model is None or model == "calibrated":
+        trained = newest_trained(lake, instrument, at_ms)
+        if trained is None and model is not None:
+            raise NoDataError(
+                f"no map of {instrument.venue} {instrument.symbol} was trained on data up to "
+                f"{iso_time(at_ms)} or earlier\nhint: forcedflow train map --symbol "
+                f"{instrument.base} --venue {instrument.venue} --fit-to TIME"
+            )
+        return trained
+    trained = read_trained(Path(model), at_ms)
+    coin = parse_symbol(trained.symbol, trained.venue).base
+    if coin != instrument.base:
+        raise UsageError(
+            f"{model} is of {coin}; only a map of {instrument.base} can be lent to "
+            f"{instrument.venue} {instrument.symbol}"
+        )
+    return trained
