@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from forcedflow.instruments import Instrument
     from forcedflow.store import Lake
 
-Product: TypeAlias = Literal["map"]
+Product: TypeAlias = Literal["map", "magnet"]
 _WEEK_MS = 7 * 86_400_000
 
 
@@ -40,10 +40,10 @@ def run(
     *,
     symbol: Annotated[str, Parameter(help="Symbols, joined by commas.")] = "BTC",
     venue: str = "binance",
-    fit_to: str,
+    fit_to: str | None = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
     to: str,
-    horizon: str = "1h",
+    horizon: str | None = None,
     walk: bool = False,
     placebos: bool = False,
     lake: Path | None = None,
@@ -55,21 +55,22 @@ def run(
     Parameters
     ----------
     product
-        map.
+        map: expected liquidations. magnet: whether the price is drawn to clusters, no fit needed.
     symbol
         Symbols, joined by commas.
     venue
         Venue whose open interest is used.
     fit_to
-        End of the fit, exclusive, such as 2026-01-26.
+        End of the fit, exclusive, such as 2026-01-26; map only.
     from_
-        Start of the scored span; the end of the fit by default.
+        Start of the scored span; by default the end of the fit, where there is one.
     to
         End of the scored span, exclusive.
     horizon
-        Length of the scored intervals, such as 30m, 1h or 1d.
+        map: length of the scored intervals, 1h by default. magnet: how long the price is
+        followed, 24h by default.
     walk
-        Fit again every week on all that lies before it.
+        Fit again every week on all that lies before it; map only.
     placebos
         Also score our map mirrored, permuted by day, a day stale, and with its weights shuffled.
     lake
@@ -81,15 +82,6 @@ def run(
     """
     from forcedflow.evaluate.scorecard import adjust, document, markdown
 
-    span = _Span(
-        parse_time(fit_to),
-        parse_time(from_) if from_ else parse_time(fit_to),
-        parse_time(to),
-        parse_duration(horizon),
-        walk=walk,
-    )
-    held = open_lake(lake)
-    rows: list[Row] = []
     data: dict[str, Any] = {
         "hashes": {},
         "ranges": {},
@@ -97,20 +89,28 @@ def run(
         "missing": [],
         "simulated": [],
     }
-    for name in symbol.split(","):
-        instrument = choose_instrument(held, name.strip(), venue)
-        _progress(f"{instrument.venue} {instrument.symbol}")
-        try:
-            rows += _map_rows(held, instrument, span, data, placebos=placebos)
-        except NoDataError as error:
-            data["missing"].append({"symbol": instrument.symbol, "why": str(error).split("\n")[0]})
+    if product == "magnet":
+        if fit_to is not None or walk or placebos:
+            raise UsageError(
+                "nothing is fitted to follow a price, so there is no fit to place\n"
+                "hint: leave out --fit-to, --walk and --placebos"
+            )
+        from forcedflow.cli.scorecard_magnet import Followed, follow_symbols
+
+        followed = Followed.of(from_, to, horizon or "24h")
+        held, instruments = _chosen(lake, symbol, venue)
+        rows, note = follow_symbols(held, instruments, followed, data), followed.note
+    else:
+        span = _Span.of(fit_to, from_, to, horizon or "1h", walk=walk)
+        held, instruments = _chosen(lake, symbol, venue)
+        rows = _score_maps(held, instruments, span, data, placebos=placebos)
+        note = f"Fitted to {fit_to}, scored {from_ or fit_to} to {to}, {_how(span)}."
     if not rows:
         reasons = "; ".join(f"{m['symbol']}: {m['why']}" for m in data["missing"])
         raise NoDataError(f"nothing to score: {reasons}\nhint: forcedflow coverage")
     scored = adjust(rows)
     now = iso_time(datetime.now(UTC).timestamp() * 1000 // 1000 * 1000)
     title = f"{product}, {venue}" + (" — SIMULATED" if data["simulated"] else "")
-    note = f"Fitted to {fit_to}, scored {from_ or fit_to} to {to}, {_how(span)}."
     if out is not None:
         out.write_text(markdown(scored, title, note), encoding="utf-8")
     if json:
@@ -118,6 +118,11 @@ def run(
     else:
         _print_rows(scored, title, note)
     return 0
+
+
+def _chosen(lake: Path | None, symbols: str, venue: str) -> tuple[Lake, list[Instrument]]:
+    held = open_lake(lake)
+    return held, [choose_instrument(held, name.strip(), venue) for name in symbols.split(",")]
 
 
 class _Span:
@@ -134,6 +139,19 @@ class _Span:
         self.fit_to_ms, self.from_ms, self.to_ms = fit_to_ms, from_ms, to_ms
         self.length_ms, self.walk = length_ms, walk
 
+    @staticmethod
+    def of(fit_to: str | None, from_: str | None, to: str, horizon: str, *, walk: bool) -> _Span:
+        """Return the span as a person stated it."""
+        if fit_to is None:
+            raise UsageError("a map needs the end of its fit\nhint: --fit-to 2026-01-26")
+        return _Span(
+            parse_time(fit_to),
+            parse_time(from_) if from_ else parse_time(fit_to),
+            parse_time(to),
+            parse_duration(horizon),
+            walk=walk,
+        )
+
     @property
     def folds(self) -> list[tuple[int, int, int]]:
         """Return (end of the fit, from, to) of each fold."""
@@ -148,6 +166,25 @@ class _Span:
             )
             for start in starts
         ]
+
+
+def _score_maps(
+    held: Lake,
+    instruments: list[Instrument],
+    span: _Span,
+    data: dict[str, Any],
+    *,
+    placebos: bool,
+) -> list[Row]:
+    """Rows of every symbol that the lake holds enough of; why not, of the others."""
+    rows: list[Row] = []
+    for instrument in instruments:
+        report_progress(f"{instrument.venue} {instrument.symbol}")
+        try:
+            rows += _map_rows(held, instrument, span, data, placebos=placebos)
+        except NoDataError as error:
+            data["missing"].append({"symbol": instrument.symbol, "why": str(error).split("\n")[0]})
+    return rows
 
 
 def _map_rows(
@@ -175,7 +212,7 @@ def _map_rows(
     prepared = prepare(bars, flows, realised, span.length_ms, atoms, width, placebos=placebos)
     parts = []
     for fit_to_ms, from_ms, to_ms in span.folds:
-        _progress(f"  fit to {iso_time(fit_to_ms)}")
+        report_progress(f"  fit to {iso_time(fit_to_ms)}")
         trial = hold_trial(prepared, fit_to_ms)
         try:
             parts.append(score_span(trial, from_ms, to_ms))
@@ -187,13 +224,20 @@ def _map_rows(
         raise NoDataError("no week of the scored span has liquidations and a path")
     symbol = instrument.symbol
     frames = {"open_interest": market.open_interest, "liquidations": liquidations, "klines": path}
-    data["hashes"][symbol] = {name: _digest(frame) for name, frame in frames.items()}
-    data["ranges"][symbol] = {name: _range(frame) for name, frame in frames.items()}
+    record_inputs(data, symbol, frames, simulated=market.simulated)
     data["targets"][symbol] = whose
-    if market.simulated:
-        data["simulated"].append(symbol)
     scope = Scope(symbol, instrument.venue, whose, flows.inputs)
     return list(map_rows(joined(parts), scope, span.length_ms))
+
+
+def record_inputs(
+    data: dict[str, Any], symbol: str, frames: dict[str, pl.DataFrame], *, simulated: bool
+) -> None:
+    """Write digests and ranges of what a symbol's rows rest on into ``data``."""
+    data["hashes"][symbol] = {name: _digest(frame) for name, frame in frames.items()}
+    data["ranges"][symbol] = {name: _range(frame) for name, frame in frames.items()}
+    if simulated:
+        data["simulated"].append(symbol)
 
 
 def _digest(frame: pl.DataFrame) -> str:
@@ -215,7 +259,8 @@ def _how(span: _Span) -> str:
     return "weekly walk forward" if span.walk else "one fit"
 
 
-def _progress(text: str) -> None:
+def report_progress(text: str) -> None:
+    """Say on standard error what is being worked on, to a person alone."""
     if sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")
 

@@ -1,0 +1,221 @@
+"""Zones as they stood: what the ladder showed at each snapshot, before anything that came after.
+
+In:  bars, flows, atoms and the bars to look at. [quote per base, base coins]
+Out: `Standing`: price, volatility, every near zone and the largest on each side. [USD]
+Pure: values in, values out; no I/O, no clock.
+
+One replay, painted at each snapshot. Side 0 is long (below the price), side 1 short (above).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forcedflow.errors import NoDataError
+from forcedflow.pipeline import scale_to_open_interest
+from forcedflow.positions import Atoms, Bars, Canvas, Flows, LiquidationLadder, PriceGrid, view
+from forcedflow.units import F8, I8, SIDES, F8x2
+from forcedflow.volatility import ewma_volatility
+from forcedflow.zones import SideProfile, Zone, find_zones
+from forcedflow.zones.find import REACH
+
+NEAREST, FARTHEST = 0.003, 0.04
+"""Distances looked at, as fractions of price: what lies nearer is all but touched already."""
+
+BAND = 0.005
+"""Width in log price of the band that stands in for a zone where the rule finds none. [1]"""
+
+_PER_CANVAS = 168
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stood at ``n`` snapshots: ``m`` zones in all, and the largest cluster on each side.
+
+    Parameters
+    ----------
+    bar : ndarray of int, shape (n,)
+        Bar at whose end each snapshot was taken.
+    end_ms : ndarray of int, shape (n,)
+        Its end. [UTC ms]
+    price : ndarray, shape (n,)
+        Mark price then. [quote per base]
+    sigma_day : ndarray, shape (n,)
+        Standard deviation of the log return over 24 h, known then. [1]
+    level : ndarray, shape (n, 2)
+        Densest price of the largest cluster below and above; NaN where there is none.
+        [quote per base]
+    mass : ndarray, shape (n, 2)
+        What those clusters hold; 0 where there is none. [USD]
+    by_rule : ndarray of bool, shape (n, 2)
+        Whether that cluster is a zone; else it is the heaviest band of half a percent.
+    snapshot, side : ndarray of int, shape (m,)
+        Snapshot and side of each zone.
+    low, high : ndarray, shape (m,)
+        Its borders. [quote per base]
+    share : ndarray, shape (m,)
+        What it holds over one side's open interest. [1]
+    """
+
+    bar: I8
+    end_ms: I8
+    price: F8
+    sigma_day: F8
+    level: F8x2
+    mass: F8x2
+    by_rule: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+    snapshot: I8
+    side: I8
+    low: F8
+    high: F8
+    share: F8
+
+    @property
+    def border(self) -> F8:
+        """Return the border of each zone that the price meets first. [quote per base]"""
+        return np.where(self.side == 0, self.high, self.low)
+
+
+def snapshot_bars(end_ms: I8, from_ms: int, to_ms: int, every_ms: int) -> I8:
+    """Return the last bar at each multiple of ``every_ms`` in ``[from, to)``, gaps left out."""
+    first = -(-from_ms // every_ms) * every_ms
+    wanted = np.arange(first, to_ms, every_ms, dtype=np.int64)
+    bar = np.searchsorted(end_ms, wanted, side="right") - 1
+    held = bar >= 0
+    fresh = held & (wanted - end_ms[np.maximum(bar, 0)] < every_ms)
+    return np.unique(bar[fresh])
+
+
+def follow_zones(bars: Bars, flows: Flows, atoms: Atoms, width: float, at: I8) -> Standing:
+    """Return what stood at the ends of some bars, from one replay of all of them.
+
+    Parameters
+    ----------
+    bars : Bars
+    flows : Flows
+        Inferred flows of the same bars, one role per role of the atoms.
+    atoms : Atoms
+    width : float
+        Lattice bin width in log price. [1]
+    at : ndarray of int, shape (n,)
+        Bars to look at, increasing.
+
+    Returns
+    -------
+    Standing
+
+    Raises
+    ------
+    NoDataError
+        If there is no bar to look at.
+    """
+    if not at.size:
+        raise NoDataError(
+            "no bar of open interest lies in the scored span\nhint: forcedflow coverage"
+        )
+    ladder = LiquidationLadder(atoms, width)
+    ladder.seed(float(bars.open_interest[0] - bars.change[0]), float(bars.close[0]))
+    sigma = ewma_volatility(bars.close, bars.end_ms)
+    level, mass = np.full((at.size, 2), np.nan), np.zeros((at.size, 2))
+    by_rule = np.zeros((at.size, 2), dtype=np.bool_)
+    near: list[tuple[int, Zone]] = []
+    start = 0
+    # A canvas over all of a year would span every price of it: some snapshots at a time.
+    for first in range(0, at.size, _PER_CANVAS):
+        seen = at[first : first + _PER_CANVAS]
+        stop = int(seen[-1]) + 1
+        grid, usd = _painted(ladder, bars.cut(start, stop), _cut(flows, start, stop), seen - start)
+        for i, bar in enumerate(seen, start=first):
+            mark = float(bars.close[bar])
+            held = float(bars.open_interest[bar]) * mark
+            profiles = _profiles(usd[i - first], grid, held)
+            zones = find_zones(profiles, mark, float(sigma[bar]), int(bars.end_ms[bar]))
+            near += [(i, zone) for zone in zones if _near(zone.distance_pct / 100)]
+            for s, profile in enumerate(profiles):
+                peaks = [
+                    zone
+                    for zone in zones
+                    if zone.side == profile.side and _near(zone.peak / mark - 1)
+                ]
+                by_rule[i, s] = bool(peaks)
+                if peaks:
+                    largest = max(peaks, key=lambda zone: zone.notional_usd)
+                    level[i, s], mass[i, s] = largest.peak, largest.notional_usd
+                else:
+                    level[i, s], mass[i, s] = _heaviest_band(profile, mark)
+        start = stop
+    return Standing(
+        bar=at,
+        end_ms=bars.end_ms[at],
+        price=bars.close[at],
+        sigma_day=sigma[at],
+        level=level,
+        mass=mass,
+        by_rule=by_rule,
+        snapshot=np.array([i for i, _ in near], dtype=np.int64),
+        side=np.array([SIDES.index(zone.side) for _, zone in near], dtype=np.int64),
+        low=np.array([zone.low for _, zone in near]),
+        high=np.array([zone.high for _, zone in near]),
+        share=np.array([zone.share_of_oi for _, zone in near]),
+    )
+
+
+def _near(distance: float) -> bool:
+    return NEAREST <= abs(distance) <= FARTHEST
+
+
+def _painted(
+    ladder: LiquidationLadder, bars: Bars, flows: Flows, seen: I8
+) -> tuple[PriceGrid, np.ndarray[tuple[int, int, int], np.dtype[np.float64]]]:
+    """Advance the ladder over these bars; what stood at the end of some, (seen, 2, p). [USD]"""
+    price = bars.close[seen]
+    # A little wider than the zones' rule looks, so that the window's edge decides nothing.
+    reach = float(np.exp(1.05 * REACH))
+    grid = view(float(price.min()) / reach, float(price.max()) * reach, ladder.width)
+    column_of = np.full(bars.size, -1, dtype=np.int64)
+    column_of[seen] = np.arange(seen.size)
+    replay = ladder.replay(bars, flows, canvas=Canvas(column_of, int(seen.size), grid))
+    if replay.image is None:
+        raise AssertionError("a replay with a canvas paints it")
+    scale = scale_to_open_interest(replay.alive[seen], bars.open_interest[seen][:, None])
+    contracts = replay.image.sum(axis=2, dtype=np.float64)
+    return grid, contracts * scale[:, :, None] * grid.prices
+
+
+def _profiles(usd: F8x2, grid: PriceGrid, open_interest_usd: float) -> list[SideProfile]:
+    """Both sides as the zones' rule takes them; ages and alternative priors are not asked for."""
+    unknown = np.full(grid.size, np.nan)
+    none = np.zeros((0, grid.size))
+    return [
+        SideProfile(side, grid, usd[s], none, unknown, open_interest_usd)
+        for s, side in enumerate(SIDES)
+    ]
+
+
+def _heaviest_band(profile: SideProfile, mark: float) -> tuple[float, float]:
+    """Middle and content of the heaviest half percent of price; NaN and 0 where nothing stands."""
+    grid = profile.grid
+    distance = (grid.prices / mark - 1) * (-1 if profile.side == "long" else 1)
+    window = (distance >= NEAREST) & (distance <= FARTHEST)
+    usd = np.where(window, profile.notional_usd, 0.0)
+    held = np.convolve(usd, np.ones(max(1, round(BAND / (grid.width * grid.step)))), mode="same")
+    heaviest = int(np.argmax(held))
+    if not held[heaviest] > 0:
+        return float("nan"), 0.0
+    # The middle of what stands in a band at the window's edge may lie outside the window.
+    least, most = np.flatnonzero(window)[[0, -1]]
+    return float(grid.prices[np.clip(heaviest, least, most)]), float(held[heaviest])
+
+
+def _cut(flows: Flows, start: int, stop: int) -> Flows:
+    """Flows of the bars ``[start, stop)``."""
+    part = slice(start, stop)
+    return replace(
+        flows,
+        opens_long=flows.opens_long[part],
+        opens_short=flows.opens_short[part],
+        closes_long=flows.closes_long[part],
+        closes_short=flows.closes_short[part],
+    )
