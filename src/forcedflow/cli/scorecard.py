@@ -117,6 +117,8 @@ def run(
         print_json(document(scored, data, now))
     else:
         _print_rows(scored, title, note)
+        for missing in data["missing"]:
+            console().print(f"missing: {missing['symbol']}: {missing['why']}", style="dim")
     return 0
 
 
@@ -273,15 +275,16 @@ def _print_rows(rows: list[Row], title: str, note: str) -> None:
     screen = console()
     screen.print(title, style="bold")
     screen.print(note, style="dim")
-    table = Table(box=None, padding=(0, 1))
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for name in ("symbol", "side", "metric", "ours", "against", "theirs", "gain", "95 %", "p adj."):
-        table.add_column(name, no_wrap=True)
+        # On a narrow screen the words give way, never the numbers.
+        table.add_column(name, no_wrap=name != "metric", overflow="fold")
     for row in rows:
         low, high = row.ci
         table.add_row(
             row.symbol.split("/")[0],
             row.side,
-            row.metric + (f":{part}" if (part := part_of(row)) else ""),
+            row.metric + (f" {part}" if (part := part_of(row)) else ""),
             _cell(row.value),
             row.baseline,
             _cell(row.baseline_value),
