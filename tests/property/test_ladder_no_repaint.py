@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from tests.reference import markets
+from tests.reference.trained import trained_on
 
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns
 from forcedflow.heatmap.scale import to_bytes
@@ -22,6 +23,7 @@ from forcedflow.positions import (
     PriceGrid,
     build_bars,
     infer_flows,
+    prior_atoms,
 )
 from forcedflow.units import HOUR_MS, MINUTE_MS
 from forcedflow.volatility import ewma_volatility
@@ -265,14 +267,17 @@ def _market(frames):
     return Market(parse_symbol("BTC"), at_ms, *frames, _SCHEDULE, rule)
 
 
+_TRAINED = trained_on(prior_atoms(_SCHEDULE, rule_for("binance", "linear", markets.START_MS)))
+
+
 @settings(deadline=None, max_examples=25)
-@given(_past_and_two_futures())
-def test_later_rows_change_no_byte_of_the_maps_past(market):
+@given(_past_and_two_futures(), st.sampled_from([None, _TRAINED]))
+def test_later_rows_change_no_byte_of_the_maps_past(market, trained):
     past, futures = market
     span = 24 * HOUR_MS
-    known = build_map(_market(_frames([past])), span)
+    known = build_map(_market(_frames([past])), span, trained)
     for future in futures:
-        whole = build_map(_market(_frames([past, future])), span)
+        whole = build_map(_market(_frames([past, future])), span, trained)
         k = known.bars.size
         assert markets.same_bytes(known.replay.swept, whole.replay.swept[:k])
         assert markets.same_bytes(known.replay.alive, whole.replay.alive[:k])

@@ -102,37 +102,45 @@ class SideMass:
         return part
 
     def band(self, bins: F8) -> Band:
-        """Return what stands in a weighted set of bins.
+        """Return what stands in a weighted set of bins, each weight from 0 to 1, shape (p,)."""
+        return self.bands(bins[None])[0]
+
+    def bands(self, sets: F8x2) -> list[Band]:
+        """Return what stands in each of several weighted sets of bins.
 
         Parameters
         ----------
-        bins : ndarray, shape (p,)
-            Weight of each bin, from 0 to 1.
+        sets : ndarray, shape (m, p)
+            Weight of each bin in each set, from 0 to 1.
 
         Returns
         -------
-        Band
+        list of Band
         """
-        held = self.by_atom_usd @ bins
-        usd = float(held.sum())
-        if not usd > 0:
-            return Band(0.0, 0.0, 0.0, 0.0)
+        held = sets @ self.by_atom_usd.T
         tilted = self.tilted(held)
-        spread = float(np.sqrt(((held - usd * self.held_share) ** 2 / self.events).sum()))
-        low, high = envelope(tilted, tilted * spread / usd)
-        return Band(usd, low, high, self.prior_share(held))
+        usd = tilted[:, 0]
+        spread = np.sqrt(((held - usd[:, None] * self.held_share) ** 2 / self.events).sum(axis=1))
+        relative = np.where(usd > 0, spread / np.where(usd > 0, usd, 1.0), 0.0)
+        low, high = envelope(tilted, tilted * relative[:, None])
+        return [
+            Band(float(usd[i]), float(low[i]), float(high[i]), self.prior_share(held[i]))
+            for i in range(len(sets))
+        ]
 
-    def tilted(self, held: F8) -> F8:
-        """Return a part of the side as it is and under every tilt, shape (k + 1,). [USD]
+    def tilted(self, held: F8x2) -> F8x2:
+        """Return parts of the side as they are and under every tilt, shape (m, k + 1). [USD]
 
         Parameters
         ----------
-        held : ndarray, shape (a,)
-            The part, by atom. [USD]
+        held : ndarray, shape (m, a)
+            The parts, by atom. [USD]
         """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            others = (self.tilts @ held) / (self.tilts @ self.held_share)
-        return np.concatenate([[held.sum()], others])
+        whole = self.tilts @ self.held_share
+        others = np.divide(
+            held @ self.tilts.T, whole, out=np.zeros((len(held), whole.size)), where=whole > 0
+        )
+        return np.concatenate([held.sum(axis=1, keepdims=True), others], axis=1)
 
     def prior_share(self, held: F8) -> float:
         """Return how much of a part, given by atom, rests on the prior. [1]"""
@@ -140,23 +148,24 @@ class SideMass:
         return float((held * (1.0 - self.informed)).sum()) / total if total > 0 else 0.0
 
 
-def envelope(mean: F8, deviation: F8) -> tuple[float, float]:
+def envelope(mean: F8x2, deviation: F8x2) -> tuple[F8, F8]:
     """Return the lowest 10 % and the highest 90 % over Gammas, the first being the estimate.
 
     Parameters
     ----------
-    mean, deviation : ndarray, shape (k,)
+    mean, deviation : ndarray, shape (m, k)
         [USD]
 
     Returns
     -------
-    low, high : float
+    low, high : ndarray, shape (m,)
         At most and at least the first mean: a Gamma's 90 % may lie below its mean. [USD]
     """
-    estimate = float(mean[0])
-    low = float(gamma_quantile(mean, deviation, LOW).min())
-    high = float(gamma_quantile(mean, deviation, HIGH).max())
-    return min(low, estimate), max(high, estimate)
+    low, high = (
+        gamma_quantile(mean.ravel(), deviation.ravel(), probability).reshape(mean.shape)
+        for probability in (LOW, HIGH)
+    )
+    return np.minimum(low.min(axis=1), mean[:, 0]), np.maximum(high.max(axis=1), mean[:, 0])
 
 
 def tilts_of(atoms: Atoms, informed: F8) -> F8x2:

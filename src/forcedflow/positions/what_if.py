@@ -121,21 +121,19 @@ def sweep(
     -------
     WhatIf
     """
-
-    def standing(price: float) -> tuple[Band, Band]:
-        long, short = (mass.band(bins_on_the_way(mass, mark, price)) for mass in masses)
-        return long, short
-
-    there = standing(to_price)
-    sides = []
+    prices = way_points(mark, to_price).tolist()
+    sides, standing = [], []
     for s, mass in enumerate(masses):
+        sets = np.stack([bins_on_the_way(mass, mark, price) for price in prices])
+        bands = mass.bands(sets)
+        standing.append(bands)
         if units is None:
-            sides.append(SideWhatIf(mass.side, there[s], None, None))
+            sides.append(SideWhatIf(mass.side, bands[-1], None, None))
             continue
-        feed = feed_band(mass, bins_on_the_way(mass, mark, to_price), units[s])
+        feed = feed_band(mass, sets[-1], units[s])
         path = units[s].level * units[s].background_usd
-        sides.append(SideWhatIf(mass.side, there[s], feed, path))
-    curve = tuple((price, *standing(price)) for price in way_points(mark, to_price).tolist())
+        sides.append(SideWhatIf(mass.side, bands[-1], feed, path))
+    curve = tuple(zip(prices, *standing, strict=True))
     return WhatIf(mark, to_price, length_ms, (sides[0], sides[1]), curve)
 
 
@@ -171,14 +169,15 @@ def feed_band(mass: SideMass, bins: F8, units: FeedUnits) -> Band:
         were not told, and the scatter of liquidations around their mean.
     """
     held = mass.by_atom_usd @ bins
-    mapped = units.level * units.per_usd * mass.tilted(held)
-    mapped[~np.isfinite(mapped)] = mapped[0]
+    mapped = units.level * units.per_usd * mass.tilted(held[None])
     mean = mapped + units.level * units.background_usd
-    relative = float(np.sqrt((held**2 / mass.events).sum())) / max(float(held.sum()), 1e-300)
+    total = float(held.sum())
+    relative = float(np.sqrt((held**2 / mass.events).sum())) / total if total > 0 else 0.0
     deviation = np.sqrt((mapped * relative) ** 2 + units.dispersion * mean)
     low, high = envelope(mean, deviation)
-    of_map = float(mapped[0] / mean[0]) if mean[0] > 0 else 0.0
-    return Band(float(mean[0]), low, high, mass.prior_share(held) * of_map)
+    usd = float(mean[0, 0])
+    of_map = float(mapped[0, 0]) / usd if usd > 0 else 0.0
+    return Band(usd, float(low[0]), float(high[0]), mass.prior_share(held) * of_map)
 
 
 def path_terms(bars: Bars, to_price: float, length_ms: int, spans_ms: tuple[int, ...]) -> F8x2:
