@@ -201,7 +201,7 @@ def path_terms(bars: Bars, to_price: float, length_ms: int, spans_ms: tuple[int,
 
     Notes
     -----
-    A real interval goes to and fro, and its range counts both ways; a straight one does not. On
+    A real interval goes back and forth, and its range counts both ways; a straight one does not. On
     the side that the move spares, only the open interest's own term is left.
     """
     held = float(bars.open_interest[-1] * bars.close[-1])
