@@ -6,6 +6,7 @@ One SQLite file in WAL mode: writers take turns, readers never wait. No rows of 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from forcedflow.errors import DamagedFileError, DataError, ForcedflowError
+from forcedflow.errors import DamagedFileError, DataError, ForcedflowError, UsageError
 from forcedflow.store.partitions import Partition
 from forcedflow.store.parts import Part
 
@@ -105,7 +106,7 @@ class Manifest:
         """Return whether the manifest was made; a file left by a killed creation was not."""
         if not self.path.is_file():
             return False
-        with self._connected() as connection:
+        with self._connected(self._reading_mode()) as connection:
             return _version(connection) > 0
 
     def create(self) -> None:
@@ -122,13 +123,19 @@ class Manifest:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection that sees one state of the manifest per statement."""
-        with self._connected() as connection:
+        with self._connected(self._reading_mode()) as connection:
             self._check_version(connection)
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Yield the connection of the only writer; what it did is committed at the end or never."""
+        """Yield the connection of the only writer; what it did is committed at the end or never.
+
+        Raises
+        ------
+        UsageError
+            If the lake may be read but not written.
+        """
         with self._connected() as connection:
             self._check_version(connection)
             connection.execute("BEGIN IMMEDIATE")
@@ -138,6 +145,18 @@ class Manifest:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    def _reading_mode(self) -> str:
+        """Return how to open for reading: a lake that nobody may write needs another way.
+
+        SQLite makes a file beside one in WAL mode even to read it. Where it may not, and no
+        writer is there or left a log behind, the manifest itself is all there is.
+        """
+        if os.access(self.path.parent, os.W_OK) and os.access(self.path, os.W_OK):
+            return "rw"
+        log, index = (self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))
+        in_use = index.exists() or (log.is_file() and log.stat().st_size > 0)
+        return "ro" if in_use else "ro&immutable=1"
 
     @contextmanager
     def _connected(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
@@ -156,6 +175,11 @@ class Manifest:
                 raise ForcedflowError(
                     f"{self.path}: another process has been writing for more than {BUSY_S:.0f} s; "
                     "nothing was stored\nhint: wait until it is done and run this again"
+                ) from error
+            if error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+                raise UsageError(
+                    f"{self.path.parent}: may not be written\n"
+                    "hint: a lake that you may write to: --lake PATH"
                 ) from error
             raise DamagedFileError(str(self.path), f"SQLite says: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from forcedflow.errors import (
     SchemaError,
     UsageError,
 )
-from forcedflow.store import Lake, Receipt, TableChange, commit
+from forcedflow.store import Lake, Receipt, TableChange, commit, manifest
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _START_MS = int(_START.timestamp() * 1000)
@@ -55,6 +56,33 @@ def test_a_manifest_left_empty_by_a_killed_creation_is_no_lake_and_can_be_made_o
         Lake(tmp_path)
     Lake(tmp_path, create=True).write({"funding": _funding([0])})
     assert Lake(tmp_path).read("funding").height == 1
+
+
+def test_a_lake_that_may_not_be_written_can_be_read(lake, monkeypatch):
+    lake.write({"funding": _funding([0])})
+    # What a read-only mount answers; permissions themselves mean nothing to a superuser.
+    monkeypatch.setattr(manifest.os, "access", lambda _path, mode: not mode & os.W_OK)
+    opened = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        manifest.sqlite3,
+        "connect",
+        lambda where, **rest: opened.append(where) or connect(where, **rest),
+    )
+    assert Lake(lake.root).read("funding").height == 1
+    assert opened
+    assert all(where.endswith("?mode=ro&immutable=1") for where in opened)
+
+
+def test_writing_where_only_reading_is_allowed_is_a_usage_error(lake, monkeypatch):
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        manifest.sqlite3,
+        "connect",
+        lambda where, **rest: connect(where.replace("mode=rw", "mode=ro"), **rest),
+    )
+    with pytest.raises(UsageError, match="may not be written"):
+        lake.write({"funding": _funding([0])})
 
 
 def test_a_file_is_no_lake(tmp_path):
