@@ -62,7 +62,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     elif named:
         raise UsageError(f"FORCEDFLOW_CONFIG names {path}, which does not exist")
     for field in msgspec.structs.fields(Settings):
-        if (value := variables.get(f"FORCEDFLOW_{field.name.upper()}")) is not None:
+        # An empty variable is an unset one: it must not mean the folder one happens to be in.
+        if value := variables.get(f"FORCEDFLOW_{field.name.upper()}"):
             values[field.name] = value
     try:
         return msgspec.convert(values, Settings)

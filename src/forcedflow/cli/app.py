@@ -63,6 +63,11 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output left (``| head``); that is not a failure of ours.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        # A full disk, a drive that went away: nothing that a trace of our own code explains.
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {place}{error.strerror or error}\n")
+        return ForcedflowError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was finished is kept\n")
         return 130

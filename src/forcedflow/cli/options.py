@@ -36,11 +36,18 @@ def open_lake(lake: Path | None, *, create: bool = False) -> Lake:
     ------
     NoDataError
         If there is none yet and ``create`` is false.
+    UsageError
+        If its folder cannot be made.
     """
     from forcedflow.settings import read_settings
     from forcedflow.store import Lake
 
-    return Lake(lake if lake is not None else read_settings().lake_path, create=create)
+    root = lake if lake is not None else read_settings().lake_path
+    try:
+        return Lake(root, create=create)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"{root}: cannot hold a lake: {reason}\nhint: --lake PATH") from error
 
 
 def parse_time(text: str) -> int:
@@ -120,7 +127,12 @@ def console() -> Console:
     """Return the console on standard output."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would leave with status 1; a reader that has seen enough is no failure.
+            raise BrokenPipeError
+
+    return Screen(highlight=False)
 
 
 def warn(text: str) -> None:
