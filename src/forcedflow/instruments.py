@@ -33,8 +33,10 @@ VENUES: tuple[str, ...] = (
 )
 """Venues whose symbol grammar is known. Lake rows may carry others."""
 
-_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "BTC", "ETH", "EUR")
-_UNIFIED = re.compile(r"^(?P<base>[A-Z0-9a-z]+)/(?P<quote>[A-Z0-9]+)(?::(?P<settle>[A-Z0-9]+))?$")
+_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD")
+_UNIFIED = re.compile(
+    r"^(?P<base>[A-Z0-9]+)/(?P<quote>[A-Z0-9]+)(?::(?P<settle>[A-Z0-9]+))?$", re.IGNORECASE
+)
 
 
 class Instrument(msgspec.Struct, frozen=True):
@@ -108,14 +110,20 @@ def parse_symbol(text: str, venue: str = "binance") -> Instrument:
     ('ETH/USDT:USDT', 'BTC/USDT:USDT')
     """
     name = text.strip()
+    # Hyperliquid alone tells kPEPE from KPEPE.
+    has_case = venue == "hyperliquid"
     if matched := _UNIFIED.match(name):
-        return Instrument(venue, matched["base"], matched["quote"], matched["settle"])
+        base = matched["base"] if has_case else matched["base"].upper()
+        settle = matched["settle"]
+        return Instrument(venue, base, matched["quote"].upper(), settle and settle.upper())
     if parsed := _from_venue_symbol(name, venue):
         return parsed
     if re.fullmatch(r"[A-Za-z0-9]{1,15}", name):
-        settle = "USDC" if venue == "hyperliquid" else "USDT"
-        base = name if venue == "hyperliquid" else name.upper()
-        return Instrument(venue, base, settle, settle)
+        # BTCUSDT is what most people write, also of venues that write BTC-USDT-SWAP.
+        if not has_case and (parsed := _joined(venue, name.upper())):
+            return parsed
+        settle = "USDC" if has_case else "USDT"
+        return Instrument(venue, name if has_case else name.upper(), settle, settle)
     raise UsageError(
         f"{text!r} is no symbol that {venue} uses\n"
         "hint: write BTC, the venue's own name (BTCUSDT) or the unified one (BTC/USDT:USDT)"
@@ -164,7 +172,7 @@ def _perpetual(venue: str, base: str, quote: str) -> Instrument:
 
 def _joined(venue: str, name: str) -> Instrument | None:
     """Split ``BTCUSDT``: the longest known quote at the end."""
-    for quote in _QUOTES[:5]:
+    for quote in _QUOTES:
         if name.endswith(quote) and len(name) > len(quote):
             return _perpetual(venue, name[: -len(quote)], quote)
     return None

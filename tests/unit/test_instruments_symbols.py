@@ -53,6 +53,13 @@ def test_small_letters_mean_the_same_coin_and_contract():
     assert parse_symbol("btc") == parse_symbol("BTC")
     assert parse_symbol("btcusdt") == parse_symbol("BTCUSDT")
     assert parse_symbol("eth-usdt-swap", "okx") == parse_symbol("ETH-USDT-SWAP", "okx")
+    assert parse_symbol("btc/usdt:usdt") == parse_symbol("BTC/USDT:USDT")
+    assert parse_symbol("kPEPE/USDC:USDC", "hyperliquid").base == "kPEPE"
+
+
+@pytest.mark.parametrize("venue", ["okx", "gate", "kucoin", "mexc", "bitget"])
+def test_the_joined_name_is_understood_of_venues_that_write_another(venue):
+    assert parse_symbol("BTCUSDT", venue) == parse_symbol("BTC/USDT:USDT", venue)
 
 
 @pytest.mark.parametrize(

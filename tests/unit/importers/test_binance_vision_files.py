@@ -133,6 +133,25 @@ def test_coin_margined_bars_take_coins_from_the_column_that_holds_them():
     assert sized.frames["klines"]["quote_volume"].item() == 100_000
 
 
+@pytest.mark.parametrize(
+    ("path", "symbol"),
+    [
+        ("data/spot/daily/klines/ETHBTC/1h/ETHBTC-1h-2025-10-01.zip", "ETH/BTC"),
+        ("data/spot/daily/klines/BTCTUSD/1h/BTCTUSD-1h-2025-10-01.zip", "BTC/TUSD"),
+        ("data/spot/daily/klines/USDCUSDT/1h/USDCUSDT-1h-2025-10-01.zip", "USDC/USDT"),
+        ("data/futures/um/daily/klines/ETHBTC/1h/ETHBTC-1h-2025-10-01.zip", "ETH/BTC:BTC"),
+    ],
+)
+def test_pairs_against_other_coins_keep_both_their_names(path, symbol):
+    assert read(Path(path), BAR).frames["klines"]["symbol"].item() == symbol
+
+
+def test_a_pair_whose_quote_is_not_known_is_left_alone_and_said():
+    parsed = read(Path("data/spot/daily/klines/BTCZZZ/1h/BTCZZZ-1h-2025-10-01.zip"), BAR)
+    assert parsed.frames == {}
+    assert parsed.warnings[0].endswith("the quote coin of BTCZZZ is not known; not read")
+
+
 def test_a_delivery_contract_is_left_alone_and_said():
     path = KLINES.with_name("BTCUSDT_251226-5m-2025-10-01.zip")
     parsed = read(path, BAR)

@@ -32,6 +32,9 @@ _NAME = re.compile(
 _INTERVAL = re.compile(r"^(?:\d+[smhdw]|1mo)$")
 _DELIVERY = re.compile(r"_\d{6}$")
 
+# Archive symbols always name their quote; no ending of this list ends another one before it.
+_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD1", "BTC", "ETH", "BNB", "EUR", "TRY")
+
 
 @dataclass(frozen=True, slots=True)
 class ArchiveName:
@@ -48,10 +51,29 @@ class ArchiveName:
 
     @property
     def instrument(self) -> Instrument:
-        """Return the perpetual or spot pair that the symbol names."""
-        parsed = parse_symbol(self.symbol, "binance")
-        settle = None if self.market == "spot" else parsed.settle
-        return Instrument("binance", parsed.base, parsed.quote, settle)
+        """Return the perpetual or spot pair that the symbol names.
+
+        Raises
+        ------
+        UsageError
+            If its quote coin is not known.
+        """
+        if self.market == "cm":
+            return parse_symbol(self.symbol, "binance")
+        quote = self._quote()
+        if quote is None:
+            raise UsageError(f"{self.symbol}: its quote coin is none of {', '.join(_QUOTES)}")
+        base = self.symbol.removesuffix(quote)
+        return Instrument("binance", base, quote, None if self.market == "spot" else quote)
+
+    @property
+    def has_known_quote(self) -> bool:
+        """Return whether the symbol can be split into base and quote."""
+        return self.market == "cm" or self._quote() is not None
+
+    def _quote(self) -> str | None:
+        ends = (quote for quote in _QUOTES if self.symbol.endswith(quote))
+        return next((quote for quote in ends if len(self.symbol) > len(quote)), None)
 
 
 def is_archive_name(path: Path) -> bool:

@@ -71,6 +71,9 @@ def read_binance_vision(path: Path, data: bytes, options: ImportOptions) -> Pars
     if name.delivery:
         told = f"{path}: {name.symbol} is a delivery contract; only perpetuals are read"
         return Parsed({}, (told,))
+    if not name.has_known_quote:
+        # Half a name would file it under a coin that does not exist.
+        return Parsed({}, (f"{path}: the quote coin of {name.symbol} is not known; not read",))
     if name.market == "cm" and name.dataset == "bookDepth":
         return Parsed({}, (f"{path}: the units of COIN-M depth are not documented; not read",))
     file, text = unpack_csv(path, data)
