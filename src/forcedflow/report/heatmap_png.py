@@ -25,6 +25,7 @@ from forcedflow.heatmap.scale import BRIGHTEST, DARKEST, to_bytes, to_usd
 from forcedflow.pipeline import LiquidationMap
 from forcedflow.positions import BANDS
 from forcedflow.report import palette
+from forcedflow.report.terminal import sigma_words
 from forcedflow.units import DAY_MS, F8, SIDES, format_age, format_pct, format_price, format_usd
 from forcedflow.zones import Zone
 
@@ -322,7 +323,7 @@ def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> No
         0.915,
         f"known to {known} ({age} old)  ·  mark "
         f"{format_price(mapped.mark, instrument.tick_size)}  ·  open interest "
-        f"{format_usd(mapped.open_interest_usd)} a side  ·  σ 24 h {100 * mapped.sigma_day:.1f} %",
+        f"{format_usd(mapped.open_interest_usd)} a side  ·  σ 24 h {sigma_words(mapped)}",
         color=palette.MUTED,
         fontsize=10.5,
         va="center",
@@ -332,7 +333,7 @@ def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> No
         figure.text(x, 0.955, "■", color=color, fontsize=10, va="center")
         figure.text(x + 0.010, 0.955, band, color=palette.MUTED, fontsize=9, va="center")
     bin_pct = 100 * np.expm1(heatmap.grid.width * heatmap.grid.step)
-    basis = "  ·  ".join([mapped.model_words, *mapped.flows.inputs[1:]])
+    basis = "  ·  ".join([mapped.model_words, *mapped.flows.inputs[1:], *mapped.market.notes])
     lines = [
         (
             f"USD per bin of {bin_pct:.2f} % at the last column; colour runs from {DARKEST:g}× to "
@@ -346,7 +347,7 @@ def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> No
     ]
     for index, line in enumerate(lines):
         figure.text(
-            0.390, 0.070 - 0.018 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
+            0.390, 0.078 - 0.0158 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
         )
 
 

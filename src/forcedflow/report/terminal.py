@@ -60,13 +60,18 @@ def heading(mapped: LiquidationMap) -> Text:
     text.append(
         f"   mark {format_price(mapped.mark, instrument.tick_size)}"
         f"   open interest {format_usd(mapped.open_interest_usd)} a side"
-        f"   σ 24 h {100 * mapped.sigma_day:.1f} %\n"
+        f"   σ 24 h {sigma_words(mapped)}\n"
     )
     text.append(
         f"known to {_time(mapped.known_ms)} UTC, {age} before the moment asked about\n", "dim"
     )
     text.append(f"estimated liquidations if touched; {mapped.model_words}; not advice", "dim")
     return text
+
+
+def sigma_words(mapped: LiquidationMap) -> str:
+    """Return σ of the coming 24 h for people; a dash before the first return."""
+    return f"{100 * mapped.sigma_day:.1f} %" if np.isfinite(mapped.sigma_day) else "–"
 
 
 def heat_rows(mapped: LiquidationMap, *, color: bool, height: int = _ROWS) -> Text:
@@ -165,7 +170,7 @@ def _zone_cells(zone: Zone, tick: float | None) -> list[Text | str]:
         format_price(zone.low, tick),
         format_price(zone.high, tick),
         format_pct(zone.distance_pct / 100),
-        f"{zone.distance_sigma:+.1f}",
+        f"{zone.distance_sigma:+.1f}" if np.isfinite(zone.distance_sigma) else "–",
         format_usd(zone.notional_usd),
         f"{format_usd(zone.notional_usd_low)}–{format_usd(zone.notional_usd_high)}",
         f"{100 * zone.share_of_oi:.1f} %",
