@@ -178,13 +178,28 @@ def test_every_competitor_has_the_same_floor_and_the_same_level():
     fit = ready.end_ms <= trial.fit_to_ms
     floor = FLOOR_SHARE * ready.target[fit].mean(axis=0)
     assert OURS in trial.static
-    assert set(trial.static) == set(trial.expected)
-    for name, static in trial.static.items():
-        assert (static >= floor).all(), name
-        level = trailing_level(ready.target.sum(axis=1), static.sum(axis=1), ready.end_ms)
+    assert set(trial.static) == set(trial.expected) == set(trial.learned)
+    for name, learned in trial.learned.items():
+        assert (learned >= floor).all(), name
+        assert (trial.static[name] >= floor).all(), name
+        level = trailing_level(ready.target.sum(axis=1), learned.sum(axis=1), ready.end_ms)
         if name == "incumbent":
             level[:] = 1.0  # it is scored as it is sold
-        assert markets.same_bytes(trial.expected[name], static * level[:, None]), name
+        assert markets.same_bytes(trial.expected[name], learned * level[:, None]), name
+
+
+def test_every_model_with_weights_goes_on_learning_and_none_before_its_fit_ends():
+    trial = untouched()
+    fit = trial.prepared.end_ms <= trial.fit_to_ms
+    # Shuffled weights would find their way back if they were let.
+    without_weights = {
+        *("incumbent", "incumbent_scaled", "incumbent_floor", "constant"),
+        "shuffled",
+    }
+    for name, learned in trial.learned.items():
+        assert markets.same_bytes(learned[fit], trial.static[name][fit]), name
+        same_after = np.array_equal(learned[~fit], trial.static[name][~fit])
+        assert same_after == (name in without_weights), name
 
 
 def test_the_scaled_rule_and_the_constant_expect_what_was_fitted():

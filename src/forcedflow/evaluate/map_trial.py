@@ -4,8 +4,9 @@ In:  bars with their path, flows, realised liquidations, an end of the fit. [USD
 Out: `Trial`: expectations of each competitor for every interval, fitted on the past alone.
 Pure: values in, values out; no I/O, no clock.
 
-Nothing is fitted on an interval that ends after the end of the fit. The level of every competitor
-is then followed from strictly earlier intervals, because feeds and leverage drift.
+Nothing is fitted on an interval that ends after the end of the fit. Afterwards every competitor
+with weights goes on learning them and the level of every competitor is followed, each from
+strictly earlier intervals, because feeds and leverage drift.
 """
 
 from __future__ import annotations
@@ -39,12 +40,23 @@ from forcedflow.positions.background import (
     sum_features,
     trailing_level,
 )
-from forcedflow.positions.mixture import Design, Mixture, aggregate_design, fit_mixture
+from forcedflow.positions.mixture import (
+    BACKGROUND_EVENTS,
+    Design,
+    Mixture,
+    OnlineMixture,
+    aggregate_design,
+    fit_mixture,
+)
 from forcedflow.units import I8, F8x2
 
 OURS = "forcedflow"
 LEAST_INTERVALS = 100
 """Intervals without which no mixture is fitted."""
+
+CARRIED = 0.3
+"""Share of the fit's effective events that online weights keep as their prior. Inner folds cannot
+tell values from 0.1 to 1 apart; this one was chosen on development data and is not refitted."""
 
 FLOOR_SHARE = 0.02
 """Every competitor expects at least this share of the fitted mean: a rule that says zero where
@@ -94,9 +106,11 @@ class Trial:
     fit_to_ms : int
         End of the fit. [UTC ms]
     expected : dict of str to ndarray, shape (m, 2)
-        By competitor, level followed. [USD]
-    static : dict of str to ndarray, shape (m, 2)
+        By competitor: weights learned on after the fit where it has any, level followed. [USD]
+    learned : dict of str to ndarray, shape (m, 2)
         The same without following the level. [USD]
+    static : dict of str to ndarray, shape (m, 2)
+        As fitted: nothing learned or followed since. [USD]
     mixture : Mixture
         Ours.
     path_only : Background
@@ -105,6 +119,7 @@ class Trial:
     prepared: Prepared
     fit_to_ms: int
     expected: dict[str, F8x2]
+    learned: dict[str, F8x2]
     static: dict[str, F8x2]
     mixture: Mixture
     path_only: Background
@@ -197,11 +212,14 @@ def hold_trial(prepared: Prepared, fit_to_ms: int) -> Trial:
     target, background = prepared.target, prepared.background
     path_only = fit_background(background[fit], target[fit])
     static = {"path_only": path_only.predict(background)}
+    nothing = np.zeros((target.shape[0], 2, 0))
+    learned = {"path_only": _learned(prepared, fit, _as_mixture(path_only), nothing)}
     mixtures = {}
     for name, design in _designs(prepared, fit_to_ms).items():
         mixture = fit_mixture(design[fit], background[fit], target[fit], prepared.atoms.share)
         mixtures[name] = mixture
         static[name] = mixture.predict(design, background)
+        learned[name] = _learned(prepared, fit, mixture, design)
     if prepared.placebos:
         ours, design = mixtures[OURS], prepared.designs[OURS]
         dealt = replace(
@@ -220,14 +238,45 @@ def hold_trial(prepared: Prepared, fit_to_ms: int) -> Trial:
     static["incumbent_floor"] = half + raw * rest
     floor = FLOOR_SHARE * target[fit].mean(axis=0)
     static = {name: np.maximum(expected, floor) for name, expected in static.items()}
+    # Every model that has weights goes on learning them alike; the others have a level alone.
+    learned = {
+        **static,
+        **{name: np.maximum(expected, floor) for name, expected in learned.items()},
+    }
     followed = {
         name: expected
         * trailing_level(target.sum(axis=1), expected.sum(axis=1), prepared.end_ms)[:, None]
-        for name, expected in static.items()
+        for name, expected in learned.items()
     }
     # The raw rule is scored as it is sold: without anybody following its level.
     followed["incumbent"] = static["incumbent"]
-    return Trial(prepared, fit_to_ms, followed, static, mixtures[OURS], path_only)
+    return Trial(prepared, fit_to_ms, followed, learned, static, mixtures[OURS], path_only)
+
+
+def _as_mixture(background: Background) -> Mixture:
+    """Return the path-only null as a mixture without atoms, so that it can go on learning too."""
+    none = np.zeros((2, 0))
+    return Mixture(none, none, background.weights, background.dispersion, none, background.n)
+
+
+def _learned(
+    prepared: Prepared,
+    fit: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    mixture: Mixture,
+    design: Design,
+) -> F8x2:
+    """Let a fit's weights go on learning from each hour once it is over; its expectations."""
+    terms, target = prepared.background[fit], prepared.target[fit]
+    expected = mixture.predict(design, prepared.background)
+    credited = np.einsum("nsj,ns->sj", terms, target / np.maximum(expected[fit], 1e-9)) * (
+        mixture.background / mixture.dispersion[:, None]
+    )
+    online = OnlineMixture(mixture, carried=CARRIED, background_events=credited + BACKGROUND_EVENTS)
+    after = ~fit
+    expected[after] = online.replay(
+        design[after], prepared.background[after], prepared.target[after], prepared.end_ms[after]
+    )
+    return expected
 
 
 def _designs(prepared: Prepared, fit_to_ms: int) -> dict[str, Design]:

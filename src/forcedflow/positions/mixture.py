@@ -223,6 +223,11 @@ class OnlineMixture:
         Posterior of a batch fit; its weights are the prior mean of what follows.
     half_life_days : float
         Memory. [d]
+    carried : float
+        Share of the batch posterior's effective events that its weights keep as a prior: below
+        one, what is new weighs more. [1]
+    background_events : ndarray, shape (2, j), optional
+        Effective events behind the path-only weights; where left out, they stay as fitted.
 
     Notes
     -----
@@ -230,12 +235,28 @@ class OnlineMixture:
     shared out by the weights from before it. `advance` row by row and `replay` are one loop.
     """
 
-    def __init__(self, start: Mixture, half_life_days: float = 30.0) -> None:
+    def __init__(
+        self,
+        start: Mixture,
+        half_life_days: float = 30.0,
+        *,
+        carried: float = 1.0,
+        background_events: F8x2 | None = None,
+    ) -> None:
         self.start = start
         self.half_life_days = half_life_days
-        self.weight = start.weight.copy()
-        self._credited = np.zeros_like(start.weight)
-        self._exposed = np.zeros_like(start.weight)
+        fixed = np.full_like(start.background, np.inf)
+        behind = fixed if background_events is None else background_events
+        self._mean = np.concatenate([start.weight, start.background], axis=1)
+        self._prior = carried * np.concatenate([start.events, behind], axis=1)
+        self._terms = self._mean.copy()
+        self._credited = np.zeros_like(self._mean)
+        self._exposed = np.zeros_like(self._mean)
+
+    @property
+    def weight(self) -> F8x2:
+        """Return the weights as they stand, shape ``(2, a)``."""
+        return self._terms[:, : self.start.weight.shape[1]]
 
     def advance(self, design: F8x2, background: F8x2, target: F8, elapsed_ms: int) -> F8:
         """Predict one interval, then learn from it.
@@ -257,30 +278,28 @@ class OnlineMixture:
             Expected liquidations. [USD]
         """
         kept = 2.0 ** (-elapsed_ms / (self.half_life_days * DAY_MS))
-        expected = np.zeros(2)
-        for side in range(2):
-            mapped = self.weight[side] * design[side]
-            rate = float(mapped.sum() + background[side] @ self.start.background[side])
-            expected[side] = rate
-            phi = self.start.dispersion[side]
-            share = mapped / rate if rate > 0 else np.zeros_like(mapped)
-            self._credited[side] = kept * self._credited[side] + share * target[side] / phi
-            self._exposed[side] = kept * self._exposed[side] + design[side] / phi
-            prior, mean = self.start.events[side], self.start.weight[side]
-            live = mean > 0
-            rate_of = prior / np.where(live, mean, 1.0) + self._exposed[side]
-            self.weight[side] = np.where(live, (prior + self._credited[side]) / rate_of, 0.0)
+        terms = np.concatenate([design, background], axis=1)
+        mapped = self._terms * terms
+        expected: F8 = mapped.sum(axis=1)
+        phi = self.start.dispersion[:, None]
+        share = mapped / np.where(expected > 0, expected, 1.0)[:, None]
+        self._credited = kept * self._credited + share * target[:, None] / phi
+        self._exposed = kept * self._exposed + terms / phi
+        # An infinite prior stays where it is; a weight of zero has nothing to grow from.
+        learns = (self._mean > 0) & np.isfinite(self._prior)
+        mean = np.where(learns, self._mean, 1.0)
+        prior = np.where(learns, self._prior, 0.0)
+        learned = (prior + self._credited) / (prior / mean + self._exposed + ~learns)
+        self._terms = np.where(learns, learned, self._mean)
         return expected
 
     def replay(self, design: Design, background: Features, target: F8x2, end_ms: I8) -> F8x2:
         """Predict and learn many intervals in time order, shape ``(n, 2)``. [USD]"""
         elapsed = np.diff(end_ms, prepend=end_ms[:1])
-        return np.stack(
-            [
-                self.advance(design[t], background[t], target[t], int(elapsed[t]))
-                for t in range(end_ms.size)
-            ]
-        )
+        expected = np.zeros((end_ms.size, 2))
+        for t in range(end_ms.size):
+            expected[t] = self.advance(design[t], background[t], target[t], int(elapsed[t]))
+        return expected
 
 
 def gamma_quantile(mean: F8, deviation: F8, probability: float) -> F8:
