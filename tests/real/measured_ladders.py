@@ -27,6 +27,7 @@ from forcedflow.instruments import parse_symbol
 from forcedflow.pipeline import build_map
 from forcedflow.positions import latest_positions, measured_ladder, view
 from forcedflow.positions.grid import FIVE_BPS
+from forcedflow.positions.trained import TrainedMixture
 from forcedflow.store import Lake
 from forcedflow.units import DAY_MS, SIDES
 
@@ -86,14 +87,26 @@ def choose_snapshot(positions: pl.DataFrame, day_ms: int) -> int | None:
     return None if per_snapshot.is_empty() else int(per_snapshot["ms"].max())
 
 
-def read_snapshots(lake: Lake, coin: str, days_ms: Sequence[int]) -> list[Snapshot]:
-    """Return the snapshots of a coin, at most one a day."""
+def read_snapshots(
+    lake: Lake, coin: str, days_ms: Sequence[int], trained: TrainedMixture | None = None
+) -> list[Snapshot]:
+    """Return the snapshots of a coin, at most one a day, against the prior or a trained map."""
     positions = lake.read("positions", venue="hyperliquid", symbol=f"{coin}/USDC:USDC")
     moments = [choose_snapshot(positions, day_ms) for day_ms in days_ms]
-    return [read_snapshot(lake, coin, positions, at_ms) for at_ms in moments if at_ms is not None]
+    return [
+        read_snapshot(lake, coin, positions, at_ms, trained)
+        for at_ms in moments
+        if at_ms is not None
+    ]
 
 
-def read_snapshot(lake: Lake, coin: str, positions: pl.DataFrame, at_ms: int) -> Snapshot:
+def read_snapshot(
+    lake: Lake,
+    coin: str,
+    positions: pl.DataFrame,
+    at_ms: int,
+    trained: TrainedMixture | None = None,
+) -> Snapshot:
     """Return both ladders of a coin as they could be known at a moment."""
     known = latest_positions(positions.filter(pl.col("available_time").dt.epoch("ms") <= at_ms))
     mark = float((known["notional_usd"] / known["amount"]).median())
@@ -103,7 +116,8 @@ def read_snapshot(lake: Lake, coin: str, positions: pl.DataFrame, at_ms: int) ->
         pl.col("liquidation_price").is_between(grid.edges[0], grid.edges[-1], closed="left")
     )
     of_side = [inside.filter(pl.col("side") == side) for side in SIDES]
-    mapped = build_map(read_market(lake, parse_symbol(coin, "binance"), at_ms))
+    market = read_market(lake, parse_symbol(coin, "binance"), at_ms)
+    mapped = build_map(market, trained=trained)
     wide = mapped.grid(REACH)
     modelled = [mapped.profile_usd(wide, side).sum(axis=0) for side in SIDES]
     return Snapshot(
