@@ -66,7 +66,7 @@ def main() -> int:
             ("with the hourly volume, one fit, placebos included", [*score, "--placebos"]),
             ("with the hourly volume, fitted again every week", [*score, "--walk"]),
             (
-                "is price drawn to clusters?",
+                "is price drawn to clusters? not within these ninety days",
                 [
                     "scorecard",
                     "magnet",
