@@ -51,7 +51,7 @@ class Followed:
             raise UsageError(f"{horizon!r} is no whole number of hours\nhint: --horizon 24h")
         note = (
             f"Prior mixture, nothing fitted. The ladder as it stood each hour from {from_} "
-            f"to {to}, the mark followed by its closes for {horizon}."
+            f"to {to}, the mark followed by its closes for {horizon} from when it was known."
         )
         return Followed(from_ms, to_ms, horizon_ms, note)
 
@@ -102,7 +102,7 @@ class _Part:
 def _follow(held: Lake, instrument: Instrument, span: Followed, data: dict[str, Any]) -> _Part:
     from forcedflow.asof import read_market
     from forcedflow.evaluate.magnet import EVERY_MS, Scope, stop_at_clusters
-    from forcedflow.evaluate.standing import follow_zones, snapshot_bars
+    from forcedflow.evaluate.standing import follow_zones, known_times, snapshot_bars
     from forcedflow.evaluate.touches import find_touches
     from forcedflow.positions import bin_width, build_bars, infer_flows, prior_atoms
 
@@ -114,7 +114,8 @@ def _follow(held: Lake, instrument: Instrument, span: Followed, data: dict[str, 
     atoms = prior_atoms(before.schedule, before.rule, roles=flows.roles)
     width = bin_width(float(bars.close[0]), instrument.tick_size)
     at = snapshot_bars(bars.end_ms, span.from_ms, span.to_ms, EVERY_MS)
-    standing = follow_zones(bars, flows, atoms, width, at)
+    known_ms = known_times(market.open_interest, bars.end_ms)
+    standing = follow_zones(bars, flows, atoms, width, at, known_ms)
     frames = {
         "open_interest": market.open_interest,
         "mark_klines": market.mark_klines,

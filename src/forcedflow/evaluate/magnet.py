@@ -11,9 +11,11 @@ whatever volatility, optional stopping gives
 .. math:: E[\, u \,] = 0, \qquad u = (P_{stop} - P) / (a + b)
 
 so u regressed on z, the log ratio of the masses, has slope zero. Nothing is ever left out because
-neither cluster was touched: that choice depends on the outcome, and alone makes a slope. Nor is
-there an intercept, which would compare z with a mean that knows the future; z less its mean over
-earlier snapshots is known at its time, so the sum of z u is zero on average, exactly.
+neither cluster was touched: that choice depends on the outcome, and alone makes a slope. (Where the
+price is beyond a cluster already when the snapshot becomes known there is nothing to follow; that
+is known at the start.) Nor is there an intercept, which would compare z with a mean that knows the
+future; z less its mean over earlier snapshots is known at its time, so the sum of z u is zero on
+average, exactly.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ class Stopped:
     Parameters
     ----------
     end_ms : ndarray of int, shape (n,)
-        When each was taken. [UTC ms]
+        When each could be known and its price is followed from. [UTC ms]
     u : ndarray, shape (n,)
         Move to the stopped price over the distance between the clusters. [1]
     z : ndarray, shape (n,)
@@ -131,6 +133,9 @@ def stop_at_clusters(
 ) -> Stopped:
     """Return what became of every snapshot with a cluster on both sides and a whole horizon ahead.
 
+    The clusters are on both sides of the price from which it is followed: one that the price has
+    passed before the snapshot could be known is none.
+
     Parameters
     ----------
     standing : Standing
@@ -147,6 +152,7 @@ def stop_at_clusters(
     """
     whole = standing.end_ms + horizon_ms <= end_ms[-1]
     kept = whole & (standing.mass > 0).all(axis=1)
+    kept &= (standing.level[:, 0] < standing.price) & (standing.price < standing.level[:, 1])
     bar, price = standing.bar[kept], standing.price[kept]
     (lower, upper), (below, above) = standing.level[kept].T, standing.mass[kept].T
     stop, touched = first_touch(close, end_ms, bar, lower, upper, horizon_ms)

@@ -5,6 +5,8 @@ Out: `Standing`: price, volatility, every near zone and the largest on each side
 Pure: values in, values out; no I/O, no clock.
 
 One replay, painted at each snapshot. Side 0 is long (below the price), side 1 short (above).
+What stood can only be known once its open interest is published, so the price is followed from the
+first bar that starts by then, at the mark of that moment, and never from the snapshot itself.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 
 from forcedflow.errors import NoDataError
 from forcedflow.pipeline import scale_to_open_interest
 from forcedflow.positions import Atoms, Bars, Canvas, Flows, LiquidationLadder, PriceGrid, view
-from forcedflow.units import F8, I8, SIDES, F8x2
+from forcedflow.units import F8, HOUR_MS, I8, SIDES, F8x2
 from forcedflow.volatility import ewma_volatility
 from forcedflow.zones import SideProfile, Zone, find_zones
 from forcedflow.zones.find import REACH
@@ -27,6 +30,9 @@ NEAREST, FARTHEST = 0.003, 0.04
 BAND = 0.005
 """Width in log price of the band that stands in for a zone where the rule finds none. [1]"""
 
+LATEST_MS = HOUR_MS
+"""Time after what stood is known by which a bar must start to follow the price from. [ms]"""
+
 _PER_CANVAS = 168
 
 
@@ -36,14 +42,16 @@ class Standing:
 
     Parameters
     ----------
+    taken : ndarray of int, shape (n,)
+        Bar at whose end each snapshot was taken; clusters are those of that moment.
     bar : ndarray of int, shape (n,)
-        Bar at whose end each snapshot was taken.
+        First bar that ends when the snapshot was known, or later: the price is followed from there.
     end_ms : ndarray of int, shape (n,)
         Its end. [UTC ms]
     price : ndarray, shape (n,)
         Mark price then. [quote per base]
     sigma_day : ndarray, shape (n,)
-        Standard deviation of the log return over 24 h, known then. [1]
+        Standard deviation of the log return over 24 h, as known at the snapshot. [1]
     level : ndarray, shape (n, 2)
         Densest price of the largest cluster below and above; NaN where there is none.
         [quote per base]
@@ -59,6 +67,7 @@ class Standing:
         What it holds over one side's open interest. [1]
     """
 
+    taken: I8
     bar: I8
     end_ms: I8
     price: F8
@@ -88,7 +97,40 @@ def snapshot_bars(end_ms: I8, from_ms: int, to_ms: int, every_ms: int) -> I8:
     return np.unique(bar[fresh])
 
 
-def follow_zones(bars: Bars, flows: Flows, atoms: Atoms, width: float, at: I8) -> Standing:
+def known_times(open_interest: pl.DataFrame, end_ms: I8) -> I8:
+    """Return when everything that a ladder rests on at the end of each bar was published.
+
+    Parameters
+    ----------
+    open_interest : polars.DataFrame
+        Rows of the table of that name that the bars were built from.
+    end_ms : ndarray of int, shape (t,)
+        Ends of the bars. [UTC ms]
+
+    Returns
+    -------
+    ndarray of int, shape (t,)
+        Never before the end of the bar, and never before what an earlier bar needs. [UTC ms]
+
+    Raises
+    ------
+    ValueError
+        If a bar ends where there is no row.
+    """
+    rows = open_interest.group_by("event_time").agg(pl.col("available_time").max())
+    rows = rows.sort("event_time")
+    event = rows["event_time"].dt.epoch("ms").to_numpy()
+    row = np.searchsorted(event, end_ms)
+    if (row == event.size).any() or (event[row] != end_ms).any():
+        raise ValueError("a bar ends where no open interest was observed")
+    available = rows["available_time"].dt.epoch("ms").to_numpy()[row]
+    known: I8 = np.maximum.accumulate(np.maximum(available, end_ms))
+    return known
+
+
+def follow_zones(
+    bars: Bars, flows: Flows, atoms: Atoms, width: float, at: I8, known_ms: I8
+) -> Standing:
     """Return what stood at the ends of some bars, from one replay of all of them.
 
     Parameters
@@ -101,16 +143,23 @@ def follow_zones(bars: Bars, flows: Flows, atoms: Atoms, width: float, at: I8) -
         Lattice bin width in log price. [1]
     at : ndarray of int, shape (n,)
         Bars to look at, increasing.
+    known_ms : ndarray of int, shape (t,)
+        When what stood at the end of each bar could be known, as from `known_times`. [UTC ms]
 
     Returns
     -------
     Standing
+        Without the snapshots after which no bar starts within `LATEST_MS` of their being known.
 
     Raises
     ------
     NoDataError
         If there is no bar to look at.
     """
+    start_bar = np.searchsorted(bars.end_ms, known_ms[at], side="left")
+    late = bars.end_ms[np.minimum(start_bar, bars.size - 1)] - known_ms[at]
+    followed = (start_bar < bars.size) & (late <= LATEST_MS)
+    at, start_bar = at[followed], start_bar[followed]
     if not at.size:
         raise NoDataError(
             "no bar of open interest lies in the scored span\nhint: forcedflow coverage"
@@ -147,9 +196,10 @@ def follow_zones(bars: Bars, flows: Flows, atoms: Atoms, width: float, at: I8) -
                     level[i, s], mass[i, s] = _heaviest_band(profile, mark)
         start = stop
     return Standing(
-        bar=at,
-        end_ms=bars.end_ms[at],
-        price=bars.close[at],
+        taken=at,
+        bar=start_bar,
+        end_ms=bars.end_ms[start_bar],
+        price=bars.close[start_bar],
         sigma_day=sigma[at],
         level=level,
         mass=mass,

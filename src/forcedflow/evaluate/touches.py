@@ -4,7 +4,7 @@ In:  zones as they stood and the mark's closes. [quote per base]
 Out: `Touches` of zones and of empty mirror images, matched, as `Row` values.
 Pure: values in, values out; randomness is a seed; no I/O, no clock.
 
-A touch is the first close at or beyond a level within a day of the snapshot that showed it. A price
+A touch is the first close at or beyond a level within a day of when it could be known. A price
 that touches anything has just moved, and volatility clusters: so every touch of a zone is
 compared with touches, on the other side of the price, of levels where nothing stood, that were as
 far away in σ, at a like hour of the week, at most one decile of volatility away.
@@ -108,11 +108,15 @@ def find_touches(standing: Standing, close: F8, end_ms: I8) -> TouchesByKind:
         An hour counts once a side, for the first touch of what the latest snapshot showed.
     """
     least = np.quantile(standing.share, LARGE) if standing.share.size else np.inf
-    mirror = standing.price[standing.snapshot] ** 2 / standing.border
+    price = standing.price[standing.snapshot]
+    mirror = price**2 / standing.border
+    # A zone that the price has met before the snapshot could be known is neither touched nor
+    # mirrored: its touch lies in the past.
+    ahead = np.where(standing.side == 0, standing.border < price, standing.border > price)
     kinds = (
-        (standing.border, standing.share >= least),
-        (standing.border, np.ones(mirror.size, dtype=np.bool_)),
-        (mirror, _is_empty(standing, mirror)),
+        (standing.border, ahead & (standing.share >= least)),
+        (standing.border, ahead),
+        (mirror, ahead & _is_empty(standing, mirror)),
     )
     return TouchesByKind(*(_touches(standing, close, end_ms, *kind) for kind in kinds))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,14 @@ from forcedflow.evaluate.magnet import (
     magnet_rows,
     stop_at_clusters,
 )
-from forcedflow.evaluate.standing import BAND, FARTHEST, NEAREST, follow_zones, snapshot_bars
+from forcedflow.evaluate.standing import (
+    BAND,
+    FARTHEST,
+    NEAREST,
+    follow_zones,
+    known_times,
+    snapshot_bars,
+)
 from forcedflow.positions import LiquidationLadder, PriceGrid, view
 from forcedflow.units import DAY_MS, HOUR_MS, SIDES
 from forcedflow.zones import SideProfile
@@ -126,13 +134,100 @@ def slope_of(seed, pull=0.0, days=120):
     bars, flows = walk(seed, days, pull)
     first, last = int(bars.end_ms[0]), int(bars.end_ms[-1])
     at = snapshot_bars(bars.end_ms, first + 3 * DAY_MS, last, 4 * HOUR_MS)
-    standing = follow_zones(bars, flows, ATOMS, WIDTH, at)
+    standing = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
     stopped = stop_at_clusters(standing, bars.close, bars.end_ms)
     slope, hit_rate = magnet_rows([stopped], SCOPE, every_ms=4 * HOUR_MS)
     assert (slope.metric, slope.baseline, slope.horizon) == ("slope", "zero", "24h")
     assert (hit_rate.metric, hit_rate.baseline) == ("hit_rate", "mirrored")
     assert 0 < (stopped.touched == 0).mean() < 1
     return slope, hit_rate
+
+
+def slope_of_jumps(seed, lag_bars):
+    """Slope where the price jumps to the heavier side in the first bar after each snapshot."""
+    every, n = 48, 60 * 288
+    rng = np.random.default_rng(seed)
+    steps = 1.2e-3 * rng.standard_normal(n)
+    opens = np.exp(0.5 * rng.standard_normal((2, n)))
+    ladder = LiquidationLadder(ATOMS, WIDTH)
+    ladder.seed(5000.0, 100.0)
+    close, price = np.empty(n), 100.0
+    for start in range(0, n, every):
+        part = slice(start, start + every)
+        near = view(price * (1 - FARTHEST), price * (1 + FARTHEST), WIDTH)
+        below, above = (ladder.profile(near, side).sum() for side in SIDES)
+        steps[start] += 3e-3 * np.sign(above - below)
+        close[part] = price * np.exp(np.cumsum(steps[part]))
+        ladder.replay(bars_of(close[part]), flows_of(opens[0, part], opens[1, part]))
+        price = close[part][-1]
+    bars = bars_of(close, open_interest=5000.0, volume=1.0)
+    at = np.arange(3 * 288 - 1, n - every, every)
+    known_ms = bars.end_ms + lag_bars * 5 * MINUTE_MS
+    standing = follow_zones(bars, flows_of(*opens), ATOMS, WIDTH, at, known_ms)
+    horizon = 3 * HOUR_MS
+    stopped = stop_at_clusters(standing, bars.close, bars.end_ms, horizon)
+    slope, _ = magnet_rows([stopped], SCOPE, horizon, 4 * HOUR_MS)
+    return slope
+
+
+def test_a_jump_before_a_snapshot_is_published_makes_no_slope():
+    for seed in (1, 2):
+        # Followed from the snapshot itself, what nobody could yet know looks like attraction.
+        seen_early = slope_of_jumps(seed, lag_bars=0)
+        assert seen_early.ci[0] > 0.01
+        honest = slope_of_jumps(seed, lag_bars=1)
+        assert honest.ci[0] < 0 < honest.ci[1]
+        assert abs(honest.value) < seen_early.value / 4
+
+
+def test_a_snapshot_is_followed_from_the_first_bar_that_starts_once_it_is_known():
+    bars, flows = walk(10, days=3)
+    at = np.arange(300, 800, 12)
+    for lag_ms, bars_later in ((0, 0), (1, 1), (5 * MINUTE_MS, 1), (7 * MINUTE_MS, 2)):
+        standing = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms + lag_ms)
+        assert standing.taken.tolist() == at.tolist()
+        assert standing.bar.tolist() == (at + bars_later).tolist()
+        assert standing.end_ms.tolist() == bars.end_ms[at + bars_later].tolist()
+        assert standing.price.tolist() == bars.close[at + bars_later].tolist()
+
+
+def test_a_snapshot_after_which_the_record_breaks_off_is_not_followed():
+    bars, flows = walk(11, days=2)
+    at = np.array([400, 500, bars.size - 1])
+    gap = np.where(np.arange(bars.size) > 500, 3 * HOUR_MS, 0)
+    broken = replace(bars, end_ms=bars.end_ms + gap)
+    known_ms = broken.end_ms + 5 * MINUTE_MS
+    standing = follow_zones(broken, flows, ATOMS, WIDTH, at, known_ms)
+    assert standing.taken.tolist() == [400]
+
+
+def test_a_cluster_passed_before_it_was_known_is_not_followed():
+    bars, flows = walk(12, days=8)
+    at = np.arange(600, 1900, 12)
+    standing = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
+    before = stop_at_clusters(standing, bars.close, bars.end_ms)
+    followed = np.flatnonzero((standing.mass > 0).all(axis=1))
+    passed = followed[3]
+    price = standing.price.copy()
+    price[passed] = standing.level[passed, 1]
+    after = stop_at_clusters(replace(standing, price=price), bars.close, bars.end_ms)
+    assert standing.end_ms[passed] in before.end_ms
+    assert after.end_ms.tolist() == [t for t in before.end_ms if t != standing.end_ms[passed]]
+
+
+def test_what_stood_is_known_when_its_open_interest_was_available():
+    minutes = [0, 5, 10, 15]
+    late = [5, 9, 22, 20]
+
+    def times(values):
+        return pl.Series([m * MINUTE_MS for m in values]).cast(pl.Datetime("ms", "UTC"))
+
+    rows = pl.DataFrame({"event_time": times(minutes), "available_time": times(late)})
+    end_ms = np.array([5, 10, 15]) * MINUTE_MS
+    # The third row is known before the second, on which the ladder rests as well.
+    assert (known_times(rows, end_ms) / MINUTE_MS).tolist() == [9, 22, 22]
+    with pytest.raises(ValueError, match="no open interest was observed"):
+        known_times(rows, end_ms + 1)
 
 
 @pytest.mark.slow
@@ -161,7 +256,7 @@ def test_a_market_with_attraction_built_in_shows_a_positive_slope():
 def test_those_that_touch_neither_stay_and_those_without_a_whole_horizon_go():
     bars, flows = walk(5, days=8)
     at = snapshot_bars(bars.end_ms, int(bars.end_ms[0]), int(bars.end_ms[-1]) + 1, HOUR_MS)
-    standing = follow_zones(bars, flows, ATOMS, WIDTH, at)
+    standing = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
     stopped = stop_at_clusters(standing, bars.close, bars.end_ms)
     has_both = (standing.mass > 0).all(axis=1)
     whole = standing.end_ms + DAY_MS <= bars.end_ms[-1]
@@ -181,11 +276,13 @@ def test_what_stood_does_not_depend_on_what_came_after():
     bars, flows = walk(6, days=6)
     cut = 4 * 288
     at = snapshot_bars(bars.end_ms, int(bars.end_ms[288]), int(bars.end_ms[cut - 1]), HOUR_MS)
-    whole = follow_zones(bars, flows, ATOMS, WIDTH, at)
-    past = follow_zones(bars.cut(0, cut), cut_flows(flows, 0, cut), ATOMS, WIDTH, at)
+    whole = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
+    past = follow_zones(
+        bars.cut(0, cut), cut_flows(flows, 0, cut), ATOMS, WIDTH, at, bars.end_ms[:cut]
+    )
     other = replace(bars, close=np.where(np.arange(bars.size) < cut, bars.close, 170.0))
     future = follow_zones(
-        replace(other, low=other.close, high=other.close), flows, ATOMS, WIDTH, at
+        replace(other, low=other.close, high=other.close), flows, ATOMS, WIDTH, at, bars.end_ms
     )
     for name in whole.__slots__:
         assert same_bytes(getattr(whole, name), getattr(past, name)), name
@@ -195,9 +292,9 @@ def test_what_stood_does_not_depend_on_what_came_after():
 def test_what_stood_does_not_depend_on_how_many_snapshots_share_a_canvas(monkeypatch):
     bars, flows = walk(7, days=5)
     at = snapshot_bars(bars.end_ms, int(bars.end_ms[288]), int(bars.end_ms[-1]), HOUR_MS)
-    together = follow_zones(bars, flows, ATOMS, WIDTH, at)
+    together = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
     monkeypatch.setattr(standing_module, "_PER_CANVAS", 7)
-    apart = follow_zones(bars, flows, ATOMS, WIDTH, at)
+    apart = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
     for name in together.__slots__:
         np.testing.assert_allclose(
             getattr(together, name).astype(float), getattr(apart, name).astype(float), rtol=1e-12
@@ -207,7 +304,7 @@ def test_what_stood_does_not_depend_on_how_many_snapshots_share_a_canvas(monkeyp
 def test_the_largest_cluster_lies_on_its_side_within_reach():
     bars, flows = walk(8, days=6)
     at = snapshot_bars(bars.end_ms, int(bars.end_ms[288]), int(bars.end_ms[-1]), HOUR_MS)
-    standing = follow_zones(bars, flows, ATOMS, WIDTH, at)
+    standing = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
     for side, sign in ((0, -1), (1, 1)):
         held = standing.mass[:, side] > 0
         distance = sign * (standing.level[held, side] / standing.price[held] - 1)
@@ -248,7 +345,7 @@ def test_snapshots_lie_on_the_hours_and_leave_gaps_out():
 def test_nothing_to_look_at_is_said():
     bars, flows = walk(9, days=1)
     with pytest.raises(NoDataError, match="no bar of open interest"):
-        follow_zones(bars, flows, ATOMS, WIDTH, np.zeros(0, dtype=np.int64))
+        follow_zones(bars, flows, ATOMS, WIDTH, np.zeros(0, dtype=np.int64), bars.end_ms)
 
 
 def test_moving_blocks_keep_neighbours_together_and_need_enough_of_them():

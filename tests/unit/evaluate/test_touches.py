@@ -23,6 +23,7 @@ def standing_of(price, zones, n=1, sigma_day=0.05):
     rows = [(i, *zone) for i in range(n) for zone in zones]
     snapshot, side, low, high, share = (np.array(column) for column in zip(*rows, strict=True))
     return Standing(
+        taken=12 * np.arange(n),
         bar=12 * np.arange(n),
         end_ms=HOUR_MS * np.arange(n),
         price=np.full(n, price),
@@ -61,6 +62,15 @@ def test_the_mirror_of_a_zone_is_a_touch_of_nothing_only_where_no_zone_stands():
     assert followed(alone, closes).any_zone.end_ms.size == 0
     beside = standing_of(100.0, [(0, 97.0, 98.0, 0.2), (1, 101.9, 103.0, 0.1)])
     assert followed(beside, closes).empty.end_ms.size == 0
+
+
+def test_a_zone_met_before_it_could_be_known_is_no_touch_and_has_no_mirror():
+    standing = standing_of(100.0, [(0, 97.0, 98.0, 0.2)])
+    passed = replace(standing, price=np.array([97.5]))
+    closes = [97.5, 97.0, 96.0, *[94.0] * 10, *[99.0] * 20]
+    touches = followed(passed, closes)
+    assert touches.any_zone.end_ms.size == 0
+    assert touches.empty.end_ms.size == 0
 
 
 def test_an_hour_that_the_data_do_not_cover_is_not_counted():
