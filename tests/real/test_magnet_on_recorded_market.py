@@ -26,7 +26,7 @@ def test_the_rows_of_bitcoin_are_whole(real_lake, capsys):
             )
     rows = {row["metric"]: row for row in answer["results"]}
     assert {"slope", "hit_rate", "move_sigma"} <= set(rows)
-    assert (rows["slope"]["n"], rows["slope"]["n_days"]) == (2136, 90)
+    assert (rows["slope"]["n"], rows["slope"]["n_days"]) == (2135, 89)
     for row in answer["results"]:
         assert row["ci"][0] <= row["gain"] <= row["ci"][1]
         assert 0 < row["p"] <= 1
