@@ -333,7 +333,7 @@ class LiquidationMap:
             notional_usd=contracts * self.scale[-1, SIDES.index(side)] * grid.prices,
             alternatives_usd=np.zeros((0, grid.size)),
             birth_ms=self._first_ms + mean_hours * HOUR_MS,
-            open_interest_usd=self.open_interest_usd,
+            open_interest=float(self.bars.open_interest[-1]),
             mass=mass,
         )
 

@@ -19,10 +19,10 @@ def smoothed(values, deviation_bins):
     return out
 
 
-def zones_of_side(values, near, deviation_bins, *, dense, saddle, least):
+def zones_of_side(values, contracts, near, deviation_bins, *, dense, saddle, least):
     """Return (first, last) of every zone, largest first.
 
-    ``near`` says which bins are ahead of the price and within reach.
+    ``least`` is in contracts. ``near`` says which bins are ahead of the price and within reach.
     """
     kept = [value if ahead else 0.0 for value, ahead in zip(values, near, strict=True)]
     smooth = smoothed(kept, deviation_bins)
@@ -38,7 +38,7 @@ def zones_of_side(values, near, deviation_bins, *, dense, saddle, least):
         runs.append(run)
     pieces = [piece for run in runs for piece in cut(run, smooth, saddle)]
     mass = {tuple(piece): sum(kept[b] for b in piece) for piece in pieces}
-    large = [piece for piece in mass if mass[piece] >= least]
+    large = [piece for piece in mass if sum(contracts[b] for b in piece) >= least]
     return [(p[0], p[-1]) for p in sorted(large, key=lambda piece: -mass[piece])]
 
 

@@ -64,7 +64,7 @@ class Standing:
     low, high : ndarray, shape (m,)
         Its borders. [quote per base]
     share : ndarray, shape (m,)
-        What it holds over one side's open interest. [1]
+        Contracts in it over one side's open interest. [1]
     """
 
     taken: I8
@@ -178,8 +178,7 @@ def follow_zones(
         grid, usd = _painted(ladder, bars.cut(start, stop), _cut(flows, start, stop), seen - start)
         for i, bar in enumerate(seen, start=first):
             mark = float(bars.close[bar])
-            held = float(bars.open_interest[bar]) * mark
-            profiles = _profiles(usd[i - first], grid, held)
+            profiles = _profiles(usd[i - first], grid, float(bars.open_interest[bar]))
             zones = find_zones(profiles, mark, float(sigma[bar]), int(bars.end_ms[bar]))
             near += [(i, zone) for zone in zones if _near(zone.distance_pct / 100)]
             for s, profile in enumerate(profiles):
@@ -234,12 +233,12 @@ def _painted(
     return grid, contracts * scale[:, :, None] * grid.prices
 
 
-def _profiles(usd: F8x2, grid: PriceGrid, open_interest_usd: float) -> list[SideProfile]:
+def _profiles(usd: F8x2, grid: PriceGrid, open_interest: float) -> list[SideProfile]:
     """Both sides as the zones' rule takes them; ages and alternative priors are not asked for."""
     unknown = np.full(grid.size, np.nan)
     none = np.zeros((0, grid.size))
     return [
-        SideProfile(side, grid, usd[s], none, unknown, open_interest_usd)
+        SideProfile(side, grid, usd[s], none, unknown, open_interest)
         for s, side in enumerate(SIDES)
     ]
 

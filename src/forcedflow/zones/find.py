@@ -1,12 +1,15 @@
 """Zones from a profile: where the ladder is dense, by one stated rule.
 
-In:  one side's notional by price bin [USD], the mark price, σ.   Out: `Zone` values.
+In:  one side's notional by price bin [USD], its open interest [base coins], the mark price, σ.
+Out: `Zone` values.
 Pure: NumPy in, values out; no I/O, no clock, no global state.
 
 The rule. Smooth the profile with a Gaussian of fifteen basis points. A zone is a run of bins at
 least `DENSE` times as dense as the side's mean within `REACH` of the price, cut where the density
 dips below `SADDLE` of the lower of the two peaks beside the dip. Runs that hold less than
 `TINY_SHARE` of the side's open interest are dropped; those with `MAJOR_SHARE` or more are major.
+Shares are of contracts: notional at a liquidation price and open interest at the mark differ by the
+way between the two prices.
 """
 
 from __future__ import annotations
@@ -43,8 +46,8 @@ class SideProfile:
         The same under ``k`` alternative priors. [USD]
     birth_ms : ndarray, shape (p,)
         Mean time of entry of the contracts in each bin, weighted by size. [UTC ms]
-    open_interest_usd : float
-        One-sided open interest. [USD]
+    open_interest : float
+        One-sided open interest. [base coins]
     mass : SideMass, optional
         The same by atom, where it is known how firmly each atom's weight is; its bands then take
         the place of `alternatives_usd`.
@@ -55,8 +58,14 @@ class SideProfile:
     notional_usd: F8
     alternatives_usd: F8x2
     birth_ms: F8
-    open_interest_usd: float
+    open_interest: float
     mass: SideMass | None = None
+
+    def share_of_oi(self, first: int, last: int) -> float:
+        """Return which share of the open interest stands in the bins ``[first, last]``. [1]"""
+        inside = slice(first, last + 1)
+        contracts = float((self.notional_usd[inside] / self.grid.prices[inside]).sum())
+        return contracts / self.open_interest
 
     def band(self, first: int, last: int) -> Band:
         """Return what stands in the bins ``[first, last]`` and how far that may be off."""
@@ -110,9 +119,7 @@ def _of_side(profile: SideProfile, mark: float, sigma_day: float, at_ms: int) ->
     runs = _runs(near & (smooth >= DENSE * usd[near].mean()))
     pieces = [piece for run in runs for piece in _cut(smooth, *run)]
     kept = [
-        (first, last)
-        for first, last in pieces
-        if usd[first : last + 1].sum() >= TINY_SHARE * profile.open_interest_usd
+        (first, last) for first, last in pieces if profile.share_of_oi(first, last) >= TINY_SHARE
     ]
     by_size = sorted(kept, key=lambda piece: -usd[piece[0] : piece[1] + 1].sum())
     return [
@@ -137,7 +144,7 @@ def _zone(
     band = profile.band(first, last)
     total = band.usd
     border = high if profile.side == "long" else low
-    share = total / profile.open_interest_usd
+    share = profile.share_of_oi(first, last)
     born = float((profile.birth_ms[inside] * usd).sum() / total)
     return Zone(
         side=profile.side,

@@ -35,11 +35,11 @@ class Zone:
     age_h : float
         Mean age of the contracts inside, weighted by size. [h]
     share_of_oi : float
-        Notional over one side's open interest. [1]
+        Contracts inside over one side's open interest in contracts. [1]
     rank : int
         1 is the largest of its side.
     major : bool
-        Whether it holds at least `MAJOR_SHARE` of its side's open interest.
+        Whether it holds at least `MAJOR_SHARE` of its side's open interest, in contracts.
     prior_share : float
         Share of the notional whose weights no data informed; 1 under a stated prior. [1]
     """

@@ -21,7 +21,7 @@ GRID = view(75.0, 125.0, WIDTH)
 NOW = 1_760_000_000_000
 
 
-def _profile(side, blocks, *, open_interest=1e6, alternatives=(), born_h=10.0):
+def _profile(side, blocks, *, open_interest=1e4, alternatives=(), born_h=10.0):
     """Blocks of (low price, high price, dollars per bin) on an empty side."""
     usd = np.zeros(GRID.size)
     for low, high, dollars in blocks:
@@ -32,7 +32,7 @@ def _profile(side, blocks, *, open_interest=1e6, alternatives=(), born_h=10.0):
         notional_usd=usd,
         alternatives_usd=np.array([usd * factor for factor in alternatives]).reshape(-1, GRID.size),
         birth_ms=np.full(GRID.size, NOW - born_h * HOUR_MS),
-        open_interest_usd=open_interest,
+        open_interest=open_interest,
     )
 
 
@@ -51,7 +51,8 @@ def test_a_block_of_longs_is_one_zone_with_its_borders_size_and_age():
     assert zone.notional_usd == pytest.approx(1000.0 * bins)
     assert zone.notional_usd_low == pytest.approx(0.5 * zone.notional_usd)
     assert zone.notional_usd_high == pytest.approx(1.25 * zone.notional_usd)
-    assert zone.share_of_oi == pytest.approx(zone.notional_usd / 1e6)
+    # Of contracts: at 92 to 94 a dollar's worth is more of them than at the mark of 100.
+    assert zone.share_of_oi * 1e4 == pytest.approx(zone.notional_usd / 93.0, rel=1e-3)
     assert zone.age_h == pytest.approx(10.0)
     assert zone.rank == 1
 
@@ -89,11 +90,28 @@ def test_rank_goes_by_size_and_major_by_share_of_open_interest():
 
 def test_a_zone_below_half_a_percent_of_open_interest_is_dropped():
     blocks = [(96.0, 96.5, 1000.0), (90.0, 92.0, 1000.0)]
-    assert len(_zones(_profile("long", blocks, open_interest=1e6))) == 2
-    # Eleven bins of 1000 against 0.5 % of 3,000,000.
-    (left,) = _zones(_profile("long", blocks, open_interest=3e6))
+    assert len(_zones(_profile("long", blocks, open_interest=1e4))) == 2
+    # Eleven bins of 1000 dollars at 96 against 0.5 % of 30,000 coins.
+    (left,) = _zones(_profile("long", blocks, open_interest=3e4))
     assert left.low < 91.0 < left.high
-    assert _zones(_profile("long", blocks, open_interest=1e9)) == []
+    assert _zones(_profile("long", blocks, open_interest=1e7)) == []
+
+
+def test_shares_are_of_contracts_so_that_both_sides_count_alike():
+    # The same coins, ten percent below and above: unlike in dollars, alike in shares.
+    below, above = GRID.index_of(90.0), GRID.index_of(110.0)
+    profiles = []
+    for side, first in (("long", below), ("short", above)):
+        profile = _profile(side, [])
+        inside = slice(first, first + 20)
+        profile.notional_usd[inside] = 10.0 * GRID.prices[inside]
+        profiles.append(profile)
+    long, short = _zones(*profiles)
+    assert {long.side, short.side} == {"long", "short"}
+    assert long.share_of_oi == pytest.approx(20 * 10.0 / 1e4)
+    assert short.share_of_oi == pytest.approx(20 * 10.0 / 1e4)
+    dollars = {zone.side: zone.notional_usd for zone in (long, short)}
+    assert dollars["short"] > 1.2 * dollars["long"]
 
 
 def test_a_deep_saddle_cuts_a_run_and_a_shallow_one_does_not():
@@ -120,7 +138,7 @@ def test_what_lies_beyond_the_price_or_out_of_reach_is_no_zone():
 
 
 def test_an_even_profile_has_no_zone():
-    assert _zones(_profile("long", [(80.0, 99.9, 1000.0)], open_interest=1e5)) == []
+    assert _zones(_profile("long", [(80.0, 99.9, 1000.0)], open_interest=1e3)) == []
 
 
 @pytest.mark.parametrize("offset", [0.0001, 0.00025, 0.00049])
@@ -153,7 +171,7 @@ def test_a_row_is_rounded_and_plain():
         max_size=12,
     ),
     st.sampled_from(["long", "short"]),
-    st.floats(1e3, 1e6),
+    st.floats(1e1, 1e4),
 )
 def test_zones_are_those_of_the_readable_rule(blocks, side, open_interest):
     grid = view(85.0, 116.0, WIDTH)
@@ -168,6 +186,7 @@ def test_zones_are_those_of_the_readable_rule(blocks, side, open_interest):
     near = ahead & (np.abs(np.log(grid.prices / MARK)) <= REACH)
     expected = readable.zones_of_side(
         usd.tolist(),
+        (usd / grid.prices).tolist(),
         near.tolist(),
         15e-4 / WIDTH,
         dense=DENSE,
