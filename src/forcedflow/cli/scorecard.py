@@ -104,7 +104,10 @@ def run(
         span = _Span.of(fit_to, from_, to, horizon or "1h", walk=walk)
         held, instruments = _chosen(lake, symbol, venue)
         rows = _score_maps(held, instruments, span, data, placebos=placebos)
-        note = f"Fitted to {fit_to}, scored {from_ or fit_to} to {to}, {_how(span)}."
+        note = (
+            f"Fitted to {fit_to}, scored {from_ or fit_to} to {to}, {_how(span)}; "
+            "given the path, volume and open interest of each interval."
+        )
     if not rows:
         reasons = "; ".join(f"{m['symbol']}: {m['why']}" for m in data["missing"])
         raise NoDataError(f"nothing to score: {reasons}\nhint: forcedflow coverage")
