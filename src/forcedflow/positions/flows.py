@@ -99,11 +99,36 @@ def infer_flows(bars: Bars) -> Flows:
         closes_long=np.maximum(opens_long - change, 0.0),
         closes_short=np.maximum(opens_short - change, 0.0),
         roles=TAKER_ROLES,
-        inputs=_inputs(bars),
+        inputs=describe_inputs(bars),
     )
 
 
-def _inputs(bars: Bars) -> tuple[str, ...]:
+def describe_inputs(bars: Bars, since_ms: int | None = None, span: str = "") -> tuple[str, ...]:
+    """Return what flows rest on, in words, with the share of bars.
+
+    Parameters
+    ----------
+    bars : Bars
+    since_ms : int, optional
+        Also state the share of the bars that end after this moment. [UTC ms]
+    span : str
+        What that part is called, such as ``the last 7 days``.
+
+    Returns
+    -------
+    tuple of str
+        One line per input.
+    """
+    recent = np.zeros(bars.size, dtype=np.bool_) if since_ms is None else bars.end_ms > since_ms
+
+    def of_bars(holds: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> str:
+        """Share of all bars, and of the recent ones where they are asked for and differ."""
+        share = _percent(float(np.mean(holds)))
+        if not recent.any():
+            return f"({share} of bars)"
+        here = _percent(float(np.mean(holds[recent])))
+        return f"({share} of bars" + (")" if here == share else f", {here} of {span})")
+
     words = {
         "bar": "volume of the bar itself",
         "coarser bar": "volume rate of the last finished coarser kline",
@@ -112,23 +137,23 @@ def _inputs(bars: Bars) -> tuple[str, ...]:
     }
     parts = ["open interest"]
     for index, name in enumerate(VOLUME_SOURCES):
-        share = float(np.mean(bars.volume_source == index)) if bars.size else 0.0
-        if share > 0:
-            parts.append(f"{words[name]} ({_percent(share)} of bars)")
-    taker = float(np.mean(~np.isnan(bars.taker_buy_share))) if bars.size else 0.0
+        used = bars.volume_source == index
+        if used.any():
+            parts.append(f"{words[name]} {of_bars(used)}")
+    taker = ~np.isnan(bars.taker_buy_share)
     parts.append(
-        f"taker flow ({_percent(taker)} of bars)"
-        if taker > 0
-        else "no taker flow: both sides open alike"
+        f"taker flow {of_bars(taker)}" if taker.any() else "no taker flow: both sides open alike"
     )
-    klines = float(np.mean(bars.mark_from_klines)) if bars.size else 0.0
+    klines = bars.mark_from_klines
     parts.append(
-        f"mark highs and lows from klines ({_percent(klines)} of bars)"
-        if klines > 0
+        f"mark highs and lows from klines {of_bars(klines)}"
+        if klines.any()
         else "mark price at the ends of bars only"
     )
     return tuple(parts)
 
 
 def _percent(share: float) -> str:
+    if share == 0:
+        return "none"
     return "all" if share > 0.9995 else f"{100 * share:.1f} %"

@@ -25,6 +25,7 @@ from forcedflow.heatmap.scale import BRIGHTEST, DARKEST, to_bytes, to_usd
 from forcedflow.pipeline import LiquidationMap
 from forcedflow.positions import BANDS
 from forcedflow.report import palette
+from forcedflow.report.basis import basis_lines
 from forcedflow.report.terminal import sigma_words
 from forcedflow.units import DAY_MS, F8, SIDES, format_age, format_pct, format_price, format_usd
 from forcedflow.zones import Zone
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _MOST_CANDLES = 190
 _LABELLED_ZONES = 4
+# Lines under the chart, as fractions of the picture's height.
+_LINE_STEP, _CLOSEST_LINES, _LINES_HEIGHT = 0.0158, 0.0134, 0.068
 
 
 def draw_heatmap(mapped: LiquidationMap, zones: list[Zone], path: Path) -> None:
@@ -333,7 +336,7 @@ def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> No
         figure.text(x, 0.955, "■", color=color, fontsize=10, va="center")
         figure.text(x + 0.010, 0.955, band, color=palette.MUTED, fontsize=9, va="center")
     bin_pct = 100 * np.expm1(heatmap.grid.width * heatmap.grid.step)
-    basis = "  ·  ".join([mapped.model_words, *mapped.flows.inputs[1:], *mapped.market.notes])
+    basis = "  ·  ".join([mapped.model_words, *basis_lines(mapped)[1:]])
     lines = [
         (
             f"USD per bin of {bin_pct:.2f} % at the last column; colour runs from {DARKEST:g}× to "
@@ -345,9 +348,12 @@ def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> No
             "educational, not advice"
         ),
     ]
+    # Many words move closer and become smaller rather than leave the picture.
+    step = min(_LINE_STEP, _LINES_HEIGHT / (len(lines) - 1))
+    size = 8.2 * min(1.0, step / _CLOSEST_LINES)
     for index, line in enumerate(lines):
         figure.text(
-            0.390, 0.078 - 0.0158 * index, line, color=palette.MUTED, fontsize=8.2, va="center"
+            0.390, 0.078 - step * index, line, color=palette.MUTED, fontsize=size, va="center"
         )
 
 

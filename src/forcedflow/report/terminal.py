@@ -16,6 +16,7 @@ from forcedflow.heatmap import Heatmap
 from forcedflow.heatmap.scale import to_bytes
 from forcedflow.pipeline import LiquidationMap
 from forcedflow.report import palette
+from forcedflow.report.basis import basis_lines
 from forcedflow.units import SIDES, format_age, format_pct, format_price, format_usd
 from forcedflow.zones import Zone
 
@@ -182,7 +183,7 @@ def _zone_cells(zone: Zone, tick: float | None) -> list[Text | str]:
 def basis(mapped: LiquidationMap) -> Text:
     """Return what the estimate rests on, one line per part."""
     text = Text()
-    for part in (*mapped.flows.inputs, *mapped.market.notes):
+    for part in basis_lines(mapped):
         text.append(f"· {part}\n", "dim")
     text.rstrip()
     return text
