@@ -106,6 +106,8 @@ def test_a_sandbox_in_plain_python_is_the_same_market(tmp_path):
 
 
 def test_a_whole_sandbox_says_its_time_its_events_and_its_memory():
+    # The first process may have to compile, which takes more memory than the market does.
+    sandbox._measured("whole", "300", "1")
     found = sandbox._measured("whole", "300", "1")
     assert found["seconds"] > 0
     assert found["events"] >= 0
