@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from forcedflow.errors import DataError, NoDataError
+from forcedflow.evaluate.thinning import thinning_factor
 from forcedflow.units import I8, SIDES, F8x2
 
 
@@ -54,9 +55,11 @@ def realised_liquidations(rows: pl.DataFrame, length_ms: int) -> Realised:
 
     Notes
     -----
-    Totals come from the coarsest bars that divide the interval; one with a bar missing on either
-    side is left out. Single prints say nothing where there are none, so every interval between
-    the first and the last is taken as seen, and as zero where nothing was printed.
+    Prints of a feed that lets one a second through are scaled by `thinning_factor`; totals, which
+    say nothing of seconds, are not. Totals come from the coarsest bars that divide the interval;
+    one with a bar missing on either side is left out. Single prints say nothing where there are
+    none, so every interval between the first and the last is taken as seen, and as zero where
+    nothing was printed.
     """
     if rows.is_empty():
         raise NoDataError("no liquidations are held\nhint: forcedflow import coinglass PATH")
@@ -72,6 +75,8 @@ def realised_liquidations(rows: pl.DataFrame, length_ms: int) -> Realised:
             raise NoDataError(f"no liquidation totals divide an interval of {length_ms} ms")
         coarsest = fits.select(pl.col("interval_ms").max()).item()
         rows, needed = fits.filter(pl.col("interval_ms") == coarsest), length_ms // coarsest
+    else:
+        rows = _corrected(rows)
     event = pl.col("event_time").dt.epoch("ms")
     summed = (
         rows.group_by(end=(event + length_ms - 1) // length_ms * length_ms, side="side")
@@ -92,3 +97,11 @@ def realised_liquidations(rows: pl.DataFrame, length_ms: int) -> Realised:
         own = summed.filter(pl.col("side") == side)
         usd[np.searchsorted(ends, own["end"].to_numpy()), column] = own["usd"].to_numpy()
     return Realised(ends, usd)
+
+
+def _corrected(prints: pl.DataFrame) -> pl.DataFrame:
+    """Scale prints of sampled feeds, each to the events it stands for."""
+    factor = thinning_factor(prints["event_time"].dt.epoch("ms").to_numpy())
+    sampled = pl.col("completeness") == "sampled lower bound"
+    scaled = pl.when(sampled).then(pl.col("notional_usd") * pl.Series(factor))
+    return prints.with_columns(notional_usd=scaled.otherwise(pl.col("notional_usd")))
