@@ -18,6 +18,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from benchmarks.standing_bands import (
+    WIDE,
+    BandPairs,
+    TrueLadder,
+    band_figures,
+    learn_model_error,
+    pool,
+    pooled_line,
+    shipped_bands,
+    true_over_estimate,
+)
 from forcedflow.evaluate.map_card import Scope, map_rows, score_span
 from forcedflow.evaluate.map_trial import OURS, Trial, hold_trial, prepare
 from forcedflow.evaluate.path_only import scored_bars
@@ -31,6 +42,7 @@ from forcedflow.evaluate.truth_scores import (
     by_distance,
     truth_rows,
 )
+from forcedflow.instruments import Instrument
 from forcedflow.margin import rule_for, schedule_from_rows
 from forcedflow.positions import (
     Atoms,
@@ -42,10 +54,12 @@ from forcedflow.positions import (
     prior_atoms,
     view,
 )
+from forcedflow.positions.background import EXCURSION_SPANS_MS
 from forcedflow.positions.grid import FIVE_BPS
 from forcedflow.positions.mixture import gamma_quantile
+from forcedflow.positions.trained import TrainedMixture
 from forcedflow.sandbox.feeds import FeedState, tables_of
-from forcedflow.sandbox.parameters import TICK_USD, parameters
+from forcedflow.sandbox.parameters import COIN, TICK_USD, parameters
 from forcedflow.sandbox.published import PERPETUAL, exact_price
 from forcedflow.sandbox.simulate import START_MS, burn_in, simulate
 from forcedflow.sandbox.state import State, open_market
@@ -66,10 +80,11 @@ _RELIABLE = (0.8, 1.25)
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """True ladders at some moments, shape ``(n, 2, bins)``. [USD]"""
+    """True ladders at some moments: by distance, shape ``(n, 2, bins)``, and by price. [USD]"""
 
     at_ms: list[int]
     ladders: list[np.ndarray]
+    by_price: list[TrueLadder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +98,12 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One seed: figures by name, in the order of the table."""
+    """One seed: figures by name, in the order of the table; shipped bands beside the truth."""
 
     seed: int
     values: dict[str, float]
     tests: dict[str, bool]
+    bands: BandPairs
 
 
 def main() -> int:
@@ -98,12 +114,24 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--scenario", default="calm")
     parser.add_argument("--print", action="store_true", help="print and leave the page alone")
+    parser.add_argument(
+        "--model-error",
+        action="store_true",
+        help="print the model error that these seeds would teach, and leave the page alone",
+    )
     options = parser.parse_args()
     figures = []
     for seed in options.seeds:
         sys.stderr.write(f"seed {seed} …\n")
         market = run_market(options.scenario, options.traders, options.days, seed)
         figures.append(measure(market, options.scenario, options.days))
+    if options.model_error:
+        pooled = pool(one.bands for one in figures)
+        error = learn_model_error(pooled.told)
+        sys.stdout.write(f"low {error.low:.3f}, high {error.high:.3f}; ")
+        sys.stdout.write(f"{len(pooled.told)} stretches, median of true over estimate ")
+        sys.stdout.write(f"{true_over_estimate(pooled.told):.3f}\n")
+        return 0
     text = table(figures, options.scenario, options.traders, options.days)
     if options.print:
         sys.stdout.write(text)
@@ -122,7 +150,7 @@ def run_market(scenario: str, n_traders: int, days: int, seed: int) -> Market:
     burn_in(state)
     feed = FeedState(chosen, seed)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in _TABLES}
-    truth = Truth([], [])
+    truth = Truth([], [], [])
     for day in range(days):
         for block in simulate(state, 1440):
             published = tables_of(block, feed)
@@ -131,6 +159,7 @@ def run_market(scenario: str, n_traders: int, days: int, seed: int) -> Market:
         if day + 1 > days // 2 and (days - day - 1) % SNAPSHOT_DAYS == 0:
             truth.at_ms.append(START_MS + int(state.world.minute[0]) * MINUTE_MS)
             truth.ladders.append(true_by_distance(state, venue))
+            truth.by_price.append(true_by_price(state, venue, truth.at_ms[-1]))
     return Market({name: pl.concat(frames) for name, frames in parts.items()}, truth, seed)
 
 
@@ -140,6 +169,13 @@ def true_by_distance(state: State, venue: str) -> np.ndarray:
     grid = view(mark * (1 - REACH - BIN), mark * (1 + REACH + BIN), FIVE_BPS)
     ladder = true_ladder(state, venue, grid)
     return np.stack([by_distance(ladder[s], grid.prices, mark, s) for s in range(2)])
+
+
+def true_by_price(state: State, venue: str, at_ms: int) -> TrueLadder:
+    """Return the truth on the lattice, wide enough for every zone."""
+    mark = float(exact_price(state.venues.mark[:1])[0])
+    grid = view(mark * (1 - WIDE), mark * (1 + WIDE), FIVE_BPS)
+    return TrueLadder(at_ms, grid, true_ladder(state, venue, grid))
 
 
 def measure(market: Market, scenario: str, days: int) -> Figures:
@@ -166,7 +202,32 @@ def measure(market: Market, scenario: str, days: int) -> Figures:
     tests: dict[str, bool] = {}
     _map_figures(list(map_rows(scored, _SCOPE, HOUR_MS)), values, tests)
     _ladder_figures(market.truth, trial, bars, flows, atoms, width, values, tests)
-    return Figures(market.seed, values, tests)
+    venue_rows = {name: rows[name] for name in ("open_interest", "klines", "funding")}
+    trained = _trained(rules.name, fit_to_ms, trial, atoms)
+    instrument = Instrument(rules.name, COIN, "USDT", "USDT", TICK_USD)
+    bands = shipped_bands(venue_rows, market.truth.by_price, trained, schedule, instrument)
+    band_figures(bands, values, tests)
+    return Figures(market.seed, values, tests, bands)
+
+
+def _trained(venue: str, fit_to_ms: int, trial: Trial, atoms: Atoms) -> TrainedMixture:
+    return TrainedMixture(
+        venue=venue,
+        symbol=PERPETUAL,
+        name="sandbox",
+        fit_to_ms=fit_to_ms,
+        length_ms=HOUR_MS,
+        mixture=trial.mixture,
+        role=tuple(atoms.roles[role] for role in atoms.role_of),
+        leverage=atoms.leverage,
+        half_life_days=atoms.half_lives_days[atoms.class_of],
+        spans_ms=tuple(EXCURSION_SPANS_MS),
+        # Standing notional is scaled to the open interest and asks for no level.
+        level=1.0,
+        level_of="not followed",
+        targets=_SCOPE.targets,
+        simulated=True,
+    )
 
 
 def _map_figures(rows: Sequence[Row], values: dict[str, float], tests: dict[str, bool]) -> None:
@@ -313,6 +374,7 @@ def table(figures: Sequence[Figures], scenario: str, n_traders: int, days: int) 
         _line(name, (one.tests for one in figures), lambda met: "met" if met else "**not met**")
         for name in figures[0].tests
     ]
+    lines += ["", pooled_line(pool(one.bands for one in figures))]
     return "\n".join(lines) + "\n"
 
 

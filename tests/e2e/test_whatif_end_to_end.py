@@ -265,6 +265,7 @@ def test_the_answer_for_people_names_both_quantities(command, trained):
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
     for words in (
+        "standing: 10–90 % incl. model error; feed: 10–90 % of what would be realised",
         "(-3.00 %)",
         "standing notional if touched",
         "liquidations a feed would show",

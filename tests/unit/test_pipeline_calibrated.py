@@ -16,6 +16,8 @@ from forcedflow.instruments import parse_symbol
 from forcedflow.margin import rule_for, schedule_from_rows
 from forcedflow.pipeline import Market, build_map
 from forcedflow.positions import prior_atoms
+from forcedflow.positions.bands import AS_TOLD, MODEL_ERROR
+from forcedflow.report.terminal import zone_table
 from forcedflow.units import DAY_MS, MINUTE_MS, SIDES
 
 FIVE = 5 * MINUTE_MS
@@ -100,8 +102,10 @@ def test_weights_that_are_the_priors_shares_give_the_priors_map(market):
     np.testing.assert_allclose(found.scale, prior.scale, rtol=1e-9)
     for ours, theirs in zip(found.zones(), prior.zones(), strict=True):
         assert ours.notional_usd == pytest.approx(theirs.notional_usd)
-        assert ours.notional_usd_low == pytest.approx(theirs.notional_usd_low)
-        assert ours.notional_usd_high == pytest.approx(theirs.notional_usd_high)
+        # Only learned weights claim a coverage, so only their bands carry the model's error.
+        low = min(theirs.notional_usd, MODEL_ERROR.low * theirs.notional_usd_low)
+        high = max(theirs.notional_usd, MODEL_ERROR.high * theirs.notional_usd_high)
+        assert (ours.notional_usd_low, ours.notional_usd_high) == pytest.approx((low, high))
         assert ours.prior_share == pytest.approx(1.0)
 
 
@@ -112,7 +116,7 @@ def test_every_zone_has_a_band_that_fewer_events_widen(market, calibrated):
     for zone, wide in zip(zones, wider, strict=True):
         assert wide.notional_usd == zone.notional_usd
         assert wide.notional_usd_low < zone.notional_usd_low < zone.notional_usd
-        assert wide.notional_usd_high > zone.notional_usd_high > zone.notional_usd
+        assert wide.notional_usd_high >= zone.notional_usd_high >= zone.notional_usd
         assert zone.prior_share == pytest.approx(0.1)
 
 
@@ -124,11 +128,31 @@ def test_the_answer_says_what_the_weights_rest_on(calibrated):
     assert stated["mixture"]["borrowed_from"] is None
     assert stated["mixture"]["card"] == ["made by hand"]
     assert stated["prior_share"] == {"long": 0.1, "short": 0.1}
-    assert "posterior" in stated["range"]
+    assert "widened by the model error measured on the simulated exchange" in stated["range"]
+    error = stated["model_error"]
+    assert (error["low_factor"], error["high_factor"]) == (MODEL_ERROR.low, MODEL_ERROR.high)
+    assert "applies to standing notional only" in error["source"]
+    assert calibrated.range_words == "10–90 % incl. model error"
+    assert calibrated.range_words in zone_table(calibrated.zones(), calibrated).title.plain
     for side in SIDES:
         shares = stated["leverage_fitted"][side]
         assert sum(tier["share"] for tier in shares) == pytest.approx(1, abs=0.01)
     assert calibrated.freshness()["fit_age_s"] == calibrated.market.at_ms / 1000
+
+
+def test_a_stated_prior_carries_no_model_error(market):
+    prior = build_map(market)
+    assert prior.range_words == "range over stated priors"
+    assert "model_error" not in prior.assumptions()
+    assert {prior.mass(prior.grid(), side).model_error for side in SIDES} == {AS_TOLD}
+
+
+def test_what_a_feed_would_show_carries_no_model_error(calibrated, monkeypatch):
+    found = calibrated.what_if(0.97 * calibrated.mark)
+    monkeypatch.setattr("forcedflow.pipeline.MODEL_ERROR", AS_TOLD)
+    as_told = calibrated.what_if(0.97 * calibrated.mark)
+    assert found.sides[0].feed == as_told.sides[0].feed
+    assert found.sides[0].standing.low < as_told.sides[0].standing.low
 
 
 def test_weights_of_another_venue_are_said_to_be_borrowed(market):
@@ -161,7 +185,7 @@ def test_a_move_sweeps_what_stands_between_the_mark_and_the_price(calibrated, si
     inside = usd[(grid.edges[:-1] >= low) & (grid.edges[1:] <= high)].sum()
     touched = usd[(grid.edges[1:] >= low) & (grid.edges[:-1] <= high)].sum()
     assert inside <= here.standing.usd <= touched
-    assert here.standing.low < here.standing.usd < here.standing.high
+    assert here.standing.low < here.standing.usd <= here.standing.high
     assert other.standing.usd == 0.0
     assert here.feed.usd > here.background_usd > other.feed.usd > 0
 

@@ -170,11 +170,10 @@ def answer(mapped: LiquidationMap, found: WhatIf) -> dict[str, Any]:
 
 
 def _rules(mapped: LiquidationMap) -> dict[str, str]:
-    rules = {
-        "standing_notional_if_touched": (
-            "the map between the mark and the price, scaled to open interest; no new positions"
-        )
-    }
+    standing = "the map between the mark and the price, scaled to open interest; no new positions"
+    if mapped.trained is not None:
+        standing += "; 10–90 %, widened by the model error measured on the simulated exchange"
+    rules = {"standing_notional_if_touched": standing}
     if mapped.trained is not None:
         rules["liquidations_a_feed_would_show"] = (
             f"what {mapped.trained.targets} would hold of one interval in which the mark goes "
@@ -224,7 +223,8 @@ def _print(mapped: LiquidationMap, found: WhatIf) -> None:
         note = "ranges over stated priors; what a feed would show needs a trained map"
     else:
         note = (
-            f"10–90 %; the feed is {mapped.trained.targets} within {format_age(found.length_ms)}, "
+            f"standing: {mapped.range_words}; feed: 10–90 % of what would be realised, "
+            f"{mapped.trained.targets} within {format_age(found.length_ms)}, "
             f"level {mapped.trained.level:.2f} from {mapped.trained.level_of}"
         )
     screen.print(note, style="dim")

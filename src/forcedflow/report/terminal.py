@@ -144,8 +144,7 @@ def zone_table(
     if mapped.simulated:
         title.append("SIMULATED", _SIMULATED_STYLE)
         title.append(" ")
-    ranged = "range over stated priors" if mapped.trained is None else "10–90 % band"
-    title.append(f"zones: estimated notional force-closed if touched ({ranged})")
+    title.append(f"zones: estimated notional force-closed if touched ({mapped.range_words})")
     table = Table(
         title=title,
         title_style="dim",

@@ -27,7 +27,8 @@ class Zone:
         Estimated notional inside, at the liquidation prices. [USD]
     notional_usd_low, notional_usd_high : float
         Under a stated prior least and most over alternative priors: a range, not a confidence
-        interval. Under learned weights their 10 and 90 %, widened where they were not told. [USD]
+        interval. Under learned weights 10–90 %, widened by the model error measured on the
+        simulated exchange. [USD]
     distance_pct : float
         From the mark price to the nearer border, signed. [%]
     distance_sigma : float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 from tests.reference import markets
 
 from forcedflow.positions import view
-from forcedflow.positions.bands import TILTS, SideMass, envelope, tilts_of
+from forcedflow.positions.bands import (
+    AS_TOLD,
+    MODEL_ERROR,
+    TILTS,
+    ModelError,
+    SideMass,
+    envelope,
+    tilts_of,
+)
 from forcedflow.positions.what_if import FeedUnits, bins_on_the_way, feed_band, path_terms, sweep
 from forcedflow.units import HOUR_MS
 
@@ -109,6 +118,44 @@ def test_a_bands_end_is_never_on_the_wrong_side_of_its_estimate():
     low, high = envelope(np.array([[100.0]]), np.array([[1000.0]]))
     assert low == pytest.approx([0.0], abs=1e-9)
     assert high == pytest.approx([100.0])
+
+
+def test_the_model_error_moves_both_ends_by_its_factors():
+    mass = _side("long", [(90.0, 91.0, 100.0, 20.0), (85.0, 86.0, 10.0, 100.0)], events=5.0)
+    bins = mass.overlap(89.9, 91.1)
+    told = mass.band(bins)
+    wide = replace(mass, model_error=ModelError(0.5, 2.0)).band(bins)
+    assert (wide.low, wide.usd, wide.high) == pytest.approx(
+        (0.5 * told.low, told.usd, 2 * told.high)
+    )
+    # A factor may say that the estimate is too high; the end then stops at the estimate.
+    shifted = replace(mass, model_error=ModelError(0.2, 0.1)).band(bins)
+    assert (shifted.low, shifted.high) == pytest.approx((0.2 * told.low, told.usd))
+    assert mass.model_error == AS_TOLD
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.floats(0.01, 1.0),
+    st.floats(0.01, 5.0),
+    st.floats(0.1, 1.0),
+    st.floats(1.0, 10.0),
+    st.floats(0.5, 100.0),
+    st.floats(0.0, 1.0),
+)
+def test_a_larger_model_error_never_narrows_a_band(low, high, lower, higher, events, informed):
+    blocks = [(90.0, 91.0, 100.0, 20.0), (85.0, 86.0, 10.0, 100.0)]
+    mass = _side("long", blocks, events=events, informed=informed)
+    sets = np.stack([mass.overlap(89.9, 91.1), mass.overlap(84.0, 90.5), np.zeros(GRID.size)])
+    small = replace(mass, model_error=ModelError(low, high))
+    large = replace(mass, model_error=ModelError(low * lower, high * higher))
+    for narrow, wide in zip(small.bands(sets), large.bands(sets), strict=True):
+        assert wide.usd == narrow.usd
+        assert wide.low <= narrow.low <= narrow.usd <= narrow.high <= wide.high
+
+
+def test_the_shipped_model_error_says_that_the_estimate_is_too_high_rather_than_too_low():
+    assert 0 < MODEL_ERROR.low < MODEL_ERROR.high < 1
 
 
 @pytest.mark.parametrize(("side", "away"), [("long", 0.95), ("short", 1.05)])
