@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from forcedflow.store.coverage import CoverageRow, Gap
 
+# Columns that a narrow terminal goes without, the first first, and how narrow others may be folded.
+_GIVE_WAY = ("from", "step", "gaps", "rows")
+_FOLDED = {"table": 18, "from": 18}
 _UNITS_MS = (
     ("d", 86_400_000),
     ("h", 3_600_000),
@@ -136,6 +139,9 @@ def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:
         "gaps": _describe_gaps,
         "from": lambda row: "\n".join(row.sources),
     }
+    for name in _GIVE_WAY:
+        if sum(_needed(name, describe, rows) for name, describe in columns.items()) > console.width:
+            del columns[name]
     for venue, symbol in sorted({(row.venue, row.symbol) for row in rows}):
         shown = [row for row in rows if (row.venue, row.symbol) == (venue, symbol)]
         simulated = " · SIMULATED" if any(row.simulated for row in shown) else ""
@@ -143,12 +149,19 @@ def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
         for name in columns:
             justify: Literal["left", "right"] = "right" if name in {"rows", "step"} else "left"
-            wraps = name in {"table", "from"}
+            wraps = name in _FOLDED
             table.add_column(name, justify=justify, overflow="fold", no_wrap=not wraps)
         for row in shown:
             table.add_row(*(describe(row) for describe in columns.values()))
         console.print(table)
         console.print()
+
+
+def _needed(name: str, describe: Callable[[CoverageRow], str], rows: Sequence[CoverageRow]) -> int:
+    """Return the least width of a column with its gap: its longest line, or what it folds to."""
+    lines = [name, *(line for row in rows for line in describe(row).split("\n"))]
+    longest = max(len(line) for line in lines)
+    return min(longest, _FOLDED.get(name, longest)) + 2
 
 
 def _describe(row: CoverageRow) -> str:

@@ -195,7 +195,7 @@ def _print(
 
     facts = _facts(market)
     screen = console()
-    screen.print(heading(mapped))
+    screen.print(heading(mapped, screen.width))
     screen.print(
         f"scenario {facts['scenario']}, seed {facts['seed']}, {facts['traders']:,} traders on "
         f"{len(facts['venues'])} venues, {days} days",

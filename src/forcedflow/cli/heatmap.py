@@ -120,7 +120,7 @@ def _print_picture(mapped: LiquidationMap, zones: list[Zone]) -> None:
     from forcedflow.report.terminal import basis, heading, heat_rows, zone_table
 
     screen = console()
-    screen.print(heading(mapped))
+    screen.print(heading(mapped, screen.width))
     screen.print(heat_rows(mapped, color=screen.color_system is not None), soft_wrap=True)
     screen.print(zone_table(zones, mapped, width=screen.width))
     screen.print(basis(mapped))

@@ -198,7 +198,7 @@ def _print(mapped: LiquidationMap, found: WhatIf) -> None:
 
     tick = mapped.market.instrument.tick_size
     screen = console()
-    screen.print(heading(mapped))
+    screen.print(heading(mapped, screen.width))
     screen.print(
         f"\nif the mark went to {format_price(found.to_price, tick)} ({format_pct(found.move)})",
         style="bold",

@@ -66,7 +66,7 @@ def run(
     from forcedflow.report.terminal import basis, heading, zone_table
 
     screen = console()
-    screen.print(heading(mapped))
+    screen.print(heading(mapped, screen.width))
     screen.print(zone_table(zones, mapped, most=24, width=screen.width))
     screen.print(basis(mapped))
     return 0

@@ -25,31 +25,38 @@ _CHART_WIDTH = 62
 _BAR_WIDTH = 12
 _ROWS = 30
 _SHADES = " ░▒▓█"
-_WIDE = 92
 
 SIMULATED_LINE = " SIMULATED   a simulated exchange: no real market, no real money "
 """Stands above everything that is of the simulated exchange."""
 
 _SIMULATED_STYLE = f"bold {palette.BACKGROUND} on {palette.WARNING}"
-# Name, whether figures align right, and whether a narrow terminal keeps the column.
+# Name, whether figures align right, and when the column gives way on a narrow terminal: the first
+# first, those of zero never.
 _ZONE_COLUMNS = (
-    ("side", False, True),
-    ("from", True, True),
-    ("to", True, True),
-    ("distance", True, True),
-    ("σ 24 h", True, False),
-    ("notional", True, True),
-    ("range", True, True),
-    ("of OI", True, True),
-    ("age", True, False),
-    ("", False, False),
+    ("side", False, 0),
+    ("from", True, 0),
+    ("to", True, 0),
+    ("distance", True, 0),
+    ("σ 24 h", True, 3),
+    ("notional", True, 6),
+    ("range", True, 4),
+    ("of OI", True, 5),
+    ("age", True, 2),
+    ("", False, 1),
 )
+_COLUMN_GAP = 2
 
 
-def heading(mapped: LiquidationMap) -> Text:
+def heading(mapped: LiquidationMap, width: int | None = None) -> Text:
     """Return what this is, how old it is and what it rests on, in three lines.
 
     A line above them says where the market is simulated.
+
+    Parameters
+    ----------
+    mapped : LiquidationMap
+    width : int, optional
+        Characters to fit into: a line that is longer goes on in the next, never inside a figure.
     """
     instrument = mapped.market.instrument
     age = format_age(mapped.market.at_ms - mapped.known_ms)
@@ -57,17 +64,32 @@ def heading(mapped: LiquidationMap) -> Text:
     if mapped.simulated:
         text.append(SIMULATED_LINE, _SIMULATED_STYLE)
         text.append("\n")
-    text.append(f"{instrument.symbol} · {instrument.venue}", style="bold")
-    text.append(
-        f"   mark {format_price(mapped.mark, instrument.tick_size)}"
-        f"   open interest {format_usd(mapped.open_interest_usd)} a side"
-        f"   σ 24 h {sigma_words(mapped)}\n"
+    name = f"{instrument.symbol} · {instrument.venue}"
+    facts = (
+        name,
+        f"mark {format_price(mapped.mark, instrument.tick_size)}",
+        f"open interest {format_usd(mapped.open_interest_usd)} a side",
+        f"σ 24 h {sigma_words(mapped)}",
     )
-    text.append(
-        f"known to {_time(mapped.known_ms)} UTC, {age} before the moment asked about\n", "dim"
-    )
-    text.append(f"estimated liquidations if touched; {mapped.model_words}; not advice", "dim")
+    text.append(name, style="bold")
+    text.append(_fitted(facts, "   ", width).removeprefix(name) + "\n")
+    known = (f"known to {_time(mapped.known_ms)} UTC,", f"{age} before the moment asked about")
+    text.append(_fitted(known, " ", width) + "\n", "dim")
+    claims = ("estimated liquidations if touched;", f"{mapped.model_words};", "not advice")
+    text.append(_fitted(claims, " ", width), "dim")
     return text
+
+
+def _fitted(parts: tuple[str, ...], gap: str, width: int | None) -> str:
+    """Join parts, in as many lines as they need; none is broken here."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        joined = f"{lines[-1]}{gap}{part}"
+        if width is None or len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return "\n".join(lines)
 
 
 def sigma_words(mapped: LiquidationMap) -> str:
@@ -138,7 +160,8 @@ def zone_table(
     most : int
         Nearest zones to show.
     width : int
-        Characters to fit into; ages and σ are left out where they do not fit.
+        Characters to fit into; columns are left out where not all fit, ranks and ages first,
+        sides, prices and distances never.
     """
     title = Text()
     if mapped.simulated:
@@ -152,16 +175,33 @@ def zone_table(
         box=None,
         padding=(0, 1),
     )
-    wide = width >= _WIDE
-    for name, right, needed in _ZONE_COLUMNS:
-        if needed or wide:
-            table.add_column(name, justify="right" if right else "left", no_wrap=True)
     nearest = sorted(zones, key=lambda zone: abs(zone.distance_pct))[:most]
-    for zone in sorted(nearest, key=lambda zone: -zone.low):
-        cells = _zone_cells(zone, mapped.market.instrument.tick_size)
-        shown = zip(cells, _ZONE_COLUMNS, strict=True)
-        table.add_row(*(cell for cell, (_, _, needed) in shown if needed or wide))
+    rows = [
+        _zone_cells(zone, mapped.market.instrument.tick_size)
+        for zone in sorted(nearest, key=lambda zone: -zone.low)
+    ]
+    shown = _columns_that_fit(rows, width)
+    for place in shown:
+        name, right, _ = _ZONE_COLUMNS[place]
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    for cells in rows:
+        table.add_row(*(cells[place] for place in shown))
     return table
+
+
+def _columns_that_fit(rows: list[list[Text | str]], width: int) -> list[int]:
+    """Places of the columns that a table of some width has room for."""
+    needed = [
+        max([len(name), *(len(cells[place]) for cells in rows)]) + _COLUMN_GAP
+        for place, (name, _, _) in enumerate(_ZONE_COLUMNS)
+    ]
+    shown = list(range(len(_ZONE_COLUMNS)))
+    yields = sorted((turn, place) for place, (_, _, turn) in enumerate(_ZONE_COLUMNS) if turn)
+    for _, place in yields:
+        if sum(needed[kept] for kept in shown) <= width:
+            break
+        shown.remove(place)
+    return shown
 
 
 def _zone_cells(zone: Zone, tick: float | None) -> list[Text | str]:

@@ -108,3 +108,15 @@ def test_no_lake_and_an_empty_lake_name_the_command_that_fills_it(tmp_path, caps
     Lake(tmp_path / "empty", create=True)
     assert run(["coverage", "--lake", str(tmp_path / "empty")]) == 3
     assert "the lake is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [45, 60, 80, 100])
+def test_a_narrow_terminal_loses_columns_but_never_the_table(lake, capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert run(["coverage", "BTCUSDT", "--lake", str(lake.root)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[0] == "table"
+    assert max(map(len, lines)) <= width
+    text = "".join(line[1:19].strip() for line in lines[2:])
+    assert "liquidation_totals" in text
+    assert ("from" in lines[1].split()) == (width >= 100)
