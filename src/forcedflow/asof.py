@@ -32,6 +32,9 @@ from forcedflow.units import DAY_MS
 HISTORY_DAYS = 400
 """How far back a ladder starts: fifty times the longest half-life, so nothing older matters."""
 
+# Kinds of files that hold a venue's open interest in coins; of other venues, one's own tables.
+_OPEN_INTEREST_FILES = {"binance": "binance-vision", "bybit": "coinalyze", "okx": "coinalyze"}
+
 
 def read_market(lake: Lake, instrument: Instrument, at_ms: int) -> Market:
     """Return what could be known of an instrument at a moment.
@@ -266,7 +269,8 @@ def _nothing_held(lake: Lake, instrument: Instrument) -> str:
         f"{venue} {symbol}" for table, venue, symbol in lake.series() if table == "open_interest"
     )
     known = f"the lake has it for {', '.join(held)}" if held else "the lake has none at all"
+    kind = _OPEN_INTEREST_FILES.get(instrument.venue, "table")
     return (
         f"no open interest of {instrument.venue} {instrument.symbol} known at that time; {known}\n"
-        "hint: forcedflow import binance-vision PATH, or choose another --at or --venue"
+        f"hint: forcedflow import {kind} PATH, or choose another --at or --venue"
     )

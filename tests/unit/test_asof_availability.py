@@ -174,3 +174,13 @@ def test_a_venue_without_a_margin_rule_is_refused_by_name(tmp_path):
     lake.write({"open_interest": _interest([T0]).with_columns(venue=pl.lit("nowhere"))})
     with pytest.raises(UsageError, match="nowhere"):
         read_market(lake, parse_symbol("BTC/USDT:USDT", "nowhere"), T0 + FIVE)
+
+
+@pytest.mark.parametrize(
+    ("venue", "kind"),
+    [("binance", "binance-vision"), ("okx", "coinalyze"), ("hyperliquid", "table")],
+)
+def test_the_hint_for_no_data_names_files_that_hold_that_venue(tmp_path, venue, kind):
+    lake = Lake(tmp_path / "lake", create=True)
+    with pytest.raises(NoDataError, match=f"hint: forcedflow import {kind} PATH"):
+        read_market(lake, parse_symbol("BTC", venue), 1_760_000_000_000)

@@ -344,3 +344,31 @@ def test_depth_of_coin_margined_contracts_is_left_alone_and_said():
     parsed = read(path, "timestamp,percentage,depth,notional\n2025-10-10 00:00:07,-5,8,9\n")
     assert parsed.frames == {}
     assert "not documented" in parsed.warnings[0]
+
+
+def test_open_interest_of_zero_is_left_out_and_said():
+    text = (
+        METRICS_HEADER
+        + "2025-12-01 00:05:00,BTCUSDT,89832.175,8064963864.475,,,,\n"
+        + "2025-12-01 00:05:00,BTCUSDT,0,0,,,,\n"
+        + "2025-12-01 00:10:00,BTCUSDT,0.0000,8064963864.475,,,,\n"
+    )
+    parsed = read(METRICS, text)
+    # The zero would have replaced the row before it, as the later of two with one key.
+    assert parsed.frames["open_interest"]["open_interest"].to_list() == [89832.175]
+    (warning,) = parsed.warnings
+    assert warning.endswith("open interest is zero in 2 rows; left out")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_refused_by_the_name_of_its_encoding(encoding):
+    path = METRICS.with_suffix(".csv")
+    with pytest.raises(DamagedFileError, match="is UTF-16, expected UTF-8"):
+        read_binance_vision(path, METRICS_HEADER.encode(encoding), ImportOptions())
+
+
+def test_a_header_alone_is_read_with_a_warning():
+    parsed = read(METRICS, METRICS_HEADER)
+    assert parsed.frames == {}
+    (warning,) = parsed.warnings
+    assert warning.endswith("holds no rows")

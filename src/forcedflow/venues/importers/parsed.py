@@ -68,7 +68,7 @@ def settle(
     """Return what a file became once its rows are checked, unique by key and in order.
 
     Identical duplicates collapse. Of rows that share a key and differ, the last is kept, and a
-    warning says how many there were.
+    warning says how many there were. So does one where nothing is left and nobody said why.
 
     Parameters
     ----------
@@ -108,4 +108,6 @@ def settle(
                     "the last of each was kept"
                 )
         settled[table] = frame.sort("event_time", maintain_order=True)
+    if not settled and not said:
+        said.append(f"{file}: holds no rows")
     return Parsed(settled, tuple(said))

@@ -97,6 +97,7 @@ def read_csv(file: str, data: bytes, headerless: Sequence[tuple[str, ...]] = ())
     DamagedFileError
         If the file is empty, not UTF-8, or a row has more or fewer fields than the first line.
     """
+    _refuse_utf_16(file, data)
     lines = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").strip(b"\n \t")
     if not lines:
         raise DamagedFileError(file, "is empty")
@@ -158,6 +159,7 @@ def read_json(file: str, data: bytes) -> Any:
     DamagedFileError
         If it is none.
     """
+    _refuse_utf_16(file, data)
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -188,6 +190,12 @@ def frame_of_records(file: str, records: Any) -> pl.DataFrame:
         },
         schema=dict.fromkeys(names, pl.String),
     )
+
+
+def _refuse_utf_16(file: str, data: bytes) -> None:
+    """Name the encoding that spreadsheets write, rather than what its bytes look like as rows."""
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or (len(data) > 1 and 0 in data[:2]):
+        raise DamagedFileError(file, "is UTF-16, expected UTF-8; save it again as UTF-8")
 
 
 def _refuse_ragged(file: str, lines: bytes, width: int, skip: int) -> None:

@@ -4,8 +4,10 @@ In:  columns of text; ``create_time`` is UTC text.   Out: rows of open_interest,
 Pure: no I/O, no clock, no global state.
 
 Open interest carries its own moment (value divided by coins is the mark price of that moment), but
-the venue publishes it five minutes later, so that is when it becomes available. The account ratios
-are snapshots of that moment too. The taker ratio is stamped with the *start* of its five minutes.
+the venue publishes it five minutes later, so that is when it becomes available. A zero is an outage
+of the venue's statistics and would replace a good row of another file: it is left out. The account
+ratios are snapshots of that moment too. The taker ratio is stamped with the *start* of its five
+minutes.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ COLUMNS = (
 """The archive's own header."""
 
 _PERIOD_MS = 5 * MINUTE_MS
+_IS_ZERO = pl.any_horizontal(pl.col("sum_open_interest", "sum_open_interest_value") == 0).fill_null(
+    value=False
+)
 # Column, kind, and how long after create_time the period it describes ends.
 _RATIOS = (
     ("count_toptrader_long_short_ratio", "top_accounts", 0),
@@ -89,6 +94,28 @@ def metrics(
     }
 
 
+def zero_interest(file: str, raw: pl.DataFrame) -> tuple[str, ...]:
+    """Return what is to be said of rows whose open interest is zero: an outage, not a market.
+
+    Parameters
+    ----------
+    file : str
+        Name for messages.
+    raw : polars.DataFrame
+        Columns of text that `metrics` has accepted.
+
+    Returns
+    -------
+    tuple of str
+        One warning, or none.
+    """
+    fields = [Field(name, required=False) for name in COLUMNS[2:4]]
+    count = read_columns(file, raw, fields).filter(_IS_ZERO).height
+    if not count:
+        return ()
+    return (f"{file}: open interest is zero in {count} rows; left out",)
+
+
 def _open_interest(table: pl.DataFrame, name: ArchiveName, options: ImportOptions) -> pl.DataFrame:
     contracts, value = pl.col("sum_open_interest"), pl.col("sum_open_interest_value")
     coins, usd = contracts, value
@@ -96,7 +123,7 @@ def _open_interest(table: pl.DataFrame, name: ArchiveName, options: ImportOption
         # COIN-M: contracts of a fixed number of dollars, and their value in coins.
         size = options.contract_size("binance", name.instrument.base)
         coins, usd = value, pl.lit(None) if size is None else contracts * size
-    known = table.filter(contracts.is_not_null() | value.is_not_null())
+    known = table.filter((contracts.is_not_null() | value.is_not_null()) & ~_IS_ZERO)
     event = pl.col("create_time")
     return rows(
         known,

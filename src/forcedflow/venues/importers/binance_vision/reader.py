@@ -79,7 +79,9 @@ def read_binance_vision(path: Path, data: bytes, options: ImportOptions) -> Pars
     file, text = unpack_csv(path, data)
     header, read = _READERS[name.dataset]
     raw = read_csv(file, text, header)
-    return settle(file, read(file, raw, name, options))
+    frames = read(file, raw, name, options)
+    said = _metrics.zero_interest(file, raw) if name.dataset == "metrics" else ()
+    return settle(file, frames, said)
 
 
 def _funding(file: str, raw: pl.DataFrame, name: ArchiveName, options: ImportOptions) -> Frames:
