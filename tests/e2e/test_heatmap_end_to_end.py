@@ -153,6 +153,7 @@ def test_pine_draws_every_zone_once(heatmap, zones):
     lines = out.splitlines()
     assert lines[0] == "//@version=6"
     assert lines[1].startswith('indicator("forcedflow BTC/USDT:USDT 2026-01-04T11:55:00Z"')
+    assert "// Model: stated prior mixture, not calibrated." in lines
     calls = [
         re.fullmatch(r'    draw\(([\d.]+), ([\d.]+), "(long|short)s .*", color\.\w+, \w+\)', line)
         for line in lines
@@ -171,8 +172,17 @@ def test_csv_holds_the_zones_of_the_json(heatmap, zones):
     status, out, _ = heatmap("--format", "csv")
     assert status == 0
     rows = list(csv.DictReader(io.StringIO(out)))
-    listed = [{**zone, "simulated": zones["simulated"]} for zone in zones["zones"]]
+    told = {"simulated": zones["simulated"], "model": "stated prior mixture, not calibrated"}
+    listed = [{**zone, **told} for zone in zones["zones"]]
     assert rows == [{key: str(value) for key, value in zone.items()} for zone in listed]
+
+
+def test_a_moment_that_has_not_come_is_said_beside_the_answer(heatmap):
+    status, out, err = heatmap("--format", "csv", at="2999-01-01")
+    assert status == 0
+    assert out.startswith("side,low,high")
+    assert err.startswith("warning: 2999-01-01 has not come yet")
+    assert heatmap("--format", "csv")[2] == ""
 
 
 def test_png_is_a_picture_of_full_size_with_many_colours(heatmap, tmp_path):

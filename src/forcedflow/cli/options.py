@@ -152,7 +152,14 @@ def print_json(value: Any) -> None:
 
 
 def parse_moment(text: str | None) -> int:
-    """Return the moment that ``--at`` names, or now. [UTC ms]"""
+    """Return the moment that ``--at`` names, or now. [UTC ms]
+
+    A moment that has not come yet is said on standard error: the answer is of what is known now.
+    """
+    now_ms = round(datetime.now(UTC).timestamp() * 1000)
     if text is None:
-        return round(datetime.now(UTC).timestamp() * 1000)
-    return parse_time(text)
+        return now_ms
+    at_ms = parse_time(text)
+    if at_ms > now_ms:
+        warn(f"{text} has not come yet; ages count to then, and nothing later than now is known")
+    return at_ms

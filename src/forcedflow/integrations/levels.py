@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 
 from forcedflow.pipeline import LiquidationMap
 from forcedflow.units import format_usd
@@ -15,11 +16,20 @@ from forcedflow.zones import Zone
 
 
 def levels_csv(zones: list[Zone], mapped: LiquidationMap) -> str:
-    """Return the zones as CSV: the columns of `Zone.row` and ``simulated``, nearest first."""
+    """Return the zones as CSV, nearest first; a distance in σ that is not known is empty.
+
+    Columns are those of `Zone.row`, then ``simulated`` and ``model``, what the mixture is in words.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=_columns(), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**zone.row(), "simulated": mapped.simulated} for zone in zones)
+    told = {"simulated": mapped.simulated, "model": mapped.model_words}
+    for zone in zones:
+        known = {
+            name: "" if isinstance(value, float) and math.isnan(value) else value
+            for name, value in zone.row().items()
+        }
+        writer.writerow({**known, **told})
     return out.getvalue()
 
 
@@ -46,6 +56,7 @@ def levels_pine(zones: list[Zone], mapped: LiquidationMap, as_of: str) -> str:
         f'indicator("{name}", overlay = true, max_boxes_count = 100)',
         *(["// SIMULATED: positions of a simulated exchange, no real market."] * bool(simulated)),
         "// Estimated liquidations if touched, as of the time above. Not advice.",
+        f"// Model: {mapped.model_words}.",
         "draw(float low, float high, string words, color tint, bool major) =>",
         "    box.new(bar_index, high, bar_index + 60, low, xloc = xloc.bar_index,",
         "      bgcolor = color.new(tint, major ? 70 : 85), border_color = color.new(tint, 40),",
@@ -82,4 +93,5 @@ def _columns() -> list[str]:
         "major",
         "prior_share",
         "simulated",
+        "model",
     ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 
 import pytest
 from matplotlib.figure import Figure
 
 from forcedflow.asof import read_market
+from forcedflow.integrations.levels import levels_csv
 from forcedflow.pipeline import build_map
 from forcedflow.report.heatmap_png import draw_heatmap
 from forcedflow.report.terminal import heading, zone_table
@@ -53,3 +56,11 @@ def test_the_picture_carries_its_assumptions_inside_its_borders(mapped, tmp_path
     words = drawn[0].texts
     assert any("brackets are assumed" in text.get_text() for text in words)
     assert min(text.get_position()[1] for text in words) > 0.008
+
+
+def test_a_distance_that_is_not_known_is_empty_in_csv(mapped):
+    unknown = replace(mapped, sigma_day=float("nan"))
+    rows = list(csv.DictReader(io.StringIO(levels_csv(unknown.zones(), unknown))))
+    assert rows
+    assert {row["distance_sigma"] for row in rows} == {""}
+    assert "nan" not in {value for row in rows for value in row.values()}
