@@ -197,6 +197,7 @@ def _map_rows(
 ) -> list[Row]:
     """Rows of one symbol; what they rest on goes into ``data``."""
     from forcedflow.asof import read_liquidations, read_market, read_path_klines
+    from forcedflow.cli.scorecard_where import Seen, score_where
     from forcedflow.evaluate.map_card import Scope, joined, map_rows, score_span
     from forcedflow.evaluate.map_trial import hold_trial, prepare
     from forcedflow.evaluate.path_only import scored_bars
@@ -215,12 +216,13 @@ def _map_rows(
     width = bin_width(float(bars.close[0]), instrument.tick_size)
     realised = realised_liquidations(liquidations, span.length_ms)
     prepared = prepare(bars, flows, realised, span.length_ms, atoms, width, placebos=placebos)
-    parts = []
+    parts, trials = [], []
     for fit_to_ms, from_ms, to_ms in span.folds:
         report_progress(f"  fit to {iso_time(fit_to_ms)}")
         trial = hold_trial(prepared, fit_to_ms)
         try:
             parts.append(score_span(trial, from_ms, to_ms))
+            trials.append((trial, from_ms, to_ms))
         except NoDataError:
             # A week without a feed is no reason to forget the others.
             if not span.walk:
@@ -232,7 +234,9 @@ def _map_rows(
     record_inputs(data, symbol, frames, simulated=market.simulated)
     data["targets"][symbol] = whose
     scope = Scope(symbol, instrument.venue, whose, flows.inputs)
-    return list(map_rows(joined(parts), scope, span.length_ms))
+    seen = Seen(market, path, liquidations, bars, flows, atoms, width, span.length_ms)
+    where = score_where(held, seen, trials, scope, data)
+    return [*map_rows(joined(parts), scope, span.length_ms), *where]
 
 
 def record_inputs(

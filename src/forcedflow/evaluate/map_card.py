@@ -197,12 +197,42 @@ def _row(
     gain: Gain,
     suffix: str = "",
 ) -> Row:
+    return map_row(
+        scope,
+        side,
+        horizon,
+        metric,
+        baseline,
+        gain,
+        n=int(scored.target.shape[0] * (2 if side == "pooled" else 1)),
+        n_days=int(np.unique(scored.day).size),
+        suffix=suffix,
+    )
+
+
+def map_row(
+    scope: Scope,
+    side: str,
+    horizon: str,
+    metric: str,
+    baseline: str,
+    gain: Gain,
+    *,
+    n: int,
+    n_days: int,
+    suffix: str = "",
+    event: str | None = None,
+) -> Row:
+    """Return one row of the map's scorecard; it passes where the whole interval is above zero.
+
+    A ratio without an opponent passes where it is reliable.
+    """
     reliable = _RELIABLE[0] <= gain.value <= _RELIABLE[1]
     passed = reliable if gain.gain is None else bool(gain.low > 0)
     return Row(
         id=f"map-{scope.symbol}-{side}-{horizon}-{metric}-{baseline}{suffix}",
         product="map",
-        event=None,
+        event=event,
         symbol=scope.symbol,
         venue=scope.venue,
         side=side,
@@ -211,8 +241,8 @@ def _row(
         model=OURS,
         baseline=baseline,
         metric=metric,
-        n=int(scored.target.shape[0] * (2 if side == "pooled" else 1)),
-        n_days=int(np.unique(scored.day).size),
+        n=n,
+        n_days=n_days,
         value=gain.value,
         baseline_value=gain.baseline_value,
         gain=gain.gain,

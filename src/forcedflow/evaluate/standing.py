@@ -33,7 +33,8 @@ BAND = 0.005
 LATEST_MS = HOUR_MS
 """Time after what stood is known by which a bar must start to follow the price from. [ms]"""
 
-_PER_CANVAS = 168
+PER_CANVAS = 168
+"""Snapshots painted at a time: a canvas over all of a year would span every price of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +172,16 @@ def follow_zones(
     by_rule = np.zeros((at.size, 2), dtype=np.bool_)
     near: list[tuple[int, Zone]] = []
     start = 0
-    # A canvas over all of a year would span every price of it: some snapshots at a time.
-    for first in range(0, at.size, _PER_CANVAS):
-        seen = at[first : first + _PER_CANVAS]
+    for first in range(0, at.size, PER_CANVAS):
+        seen = at[first : first + PER_CANVAS]
         stop = int(seen[-1]) + 1
-        grid, usd = _painted(ladder, bars.cut(start, stop), _cut(flows, start, stop), seen - start)
+        grid, contracts, scale = paint(
+            ladder, bars.cut(start, stop), cut_flows(flows, start, stop), seen - start
+        )
+        usd = contracts * scale[:, :, None] * grid.prices
         for i, bar in enumerate(seen, start=first):
             mark = float(bars.close[bar])
-            profiles = _profiles(usd[i - first], grid, float(bars.open_interest[bar]))
+            profiles = side_profiles(usd[i - first], grid, float(bars.open_interest[bar]))
             zones = find_zones(profiles, mark, float(sigma[bar]), int(bars.end_ms[bar]))
             near += [(i, zone) for zone in zones if _near(zone.distance_pct / 100)]
             for s, profile in enumerate(profiles):
@@ -215,12 +218,31 @@ def _near(distance: float) -> bool:
     return NEAREST <= abs(distance) <= FARTHEST
 
 
-def _painted(
+def paint(
     ladder: LiquidationLadder, bars: Bars, flows: Flows, seen: I8
-) -> tuple[PriceGrid, np.ndarray[tuple[int, int, int], np.dtype[np.float64]]]:
-    """Advance the ladder over these bars; what stood at the end of some, (seen, 2, p). [USD]"""
+) -> tuple[PriceGrid, np.ndarray[tuple[int, int, int], np.dtype[np.float64]], F8x2]:
+    """Advance a ladder over the next bars; return what stood at the ends of some.
+
+    Parameters
+    ----------
+    ladder : LiquidationLadder
+        Advanced in place.
+    bars : Bars
+    flows : Flows
+        Of the same bars.
+    seen : ndarray of int, shape (n,)
+        Bars to look at, increasing.
+
+    Returns
+    -------
+    grid : PriceGrid
+        ``p`` bins, a little wider than the zones' rule looks, so that its edge decides nothing.
+    contracts : ndarray, shape (n, 2, p)
+        Contracts standing, longs then shorts. [base coins]
+    scale : ndarray, shape (n, 2)
+        Factor that brings them to the open interest. [1]
+    """
     price = bars.close[seen]
-    # A little wider than the zones' rule looks, so that the window's edge decides nothing.
     reach = float(np.exp(1.05 * REACH))
     grid = view(float(price.min()) / reach, float(price.max()) * reach, ladder.width)
     column_of = np.full(bars.size, -1, dtype=np.int64)
@@ -229,12 +251,20 @@ def _painted(
     if replay.image is None:
         raise AssertionError("a replay with a canvas paints it")
     scale = scale_to_open_interest(replay.alive[seen], bars.open_interest[seen][:, None])
-    contracts = replay.image.sum(axis=2, dtype=np.float64)
-    return grid, contracts * scale[:, :, None] * grid.prices
+    return grid, replay.image.sum(axis=2, dtype=np.float64), scale
 
 
-def _profiles(usd: F8x2, grid: PriceGrid, open_interest: float) -> list[SideProfile]:
-    """Both sides as the zones' rule takes them; ages and alternative priors are not asked for."""
+def side_profiles(usd: F8x2, grid: PriceGrid, open_interest: float) -> list[SideProfile]:
+    """Return both sides as the zones' rule takes them, without ages and alternative priors.
+
+    Parameters
+    ----------
+    usd : ndarray, shape (2, p)
+        Notional, longs then shorts. [USD]
+    grid : PriceGrid
+    open_interest : float
+        One-sided. [base coins]
+    """
     unknown = np.full(grid.size, np.nan)
     none = np.zeros((0, grid.size))
     return [
@@ -258,8 +288,8 @@ def _heaviest_band(profile: SideProfile, mark: float) -> tuple[float, float]:
     return float(grid.prices[np.clip(heaviest, least, most)]), float(held[heaviest])
 
 
-def _cut(flows: Flows, start: int, stop: int) -> Flows:
-    """Flows of the bars ``[start, stop)``."""
+def cut_flows(flows: Flows, start: int, stop: int) -> Flows:
+    """Return the flows of the bars ``[start, stop)``."""
     part = slice(start, stop)
     return replace(
         flows,

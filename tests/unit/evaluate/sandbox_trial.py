@@ -20,7 +20,7 @@ from forcedflow.sandbox.state import open_market
 from forcedflow.units import DAY_MS, HOUR_MS
 
 DAYS, FIT_DAYS, TRADERS, SEED = 40, 24, 12_000, 1
-_USED = ("klines", "open_interest", "funding", "liquidation_totals")
+_USED = ("klines", "open_interest", "funding", "liquidation_totals", "liquidations")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Recorded:
     realised: Realised
     atoms: Atoms
     width: float
+    rows: dict[str, pl.DataFrame]
 
     @property
     def fit_to_ms(self) -> int:
@@ -69,6 +70,7 @@ def recorded(days=DAYS, n_traders=TRADERS, seed=SEED) -> Recorded:
         realised_liquidations(rows["liquidation_totals"], HOUR_MS),
         atoms,
         bin_width(float(bars.close[0]), 0.1),
+        {**rows, "mark_klines": klines.filter(pl.col("price_type") == "mark")},
     )
 
 

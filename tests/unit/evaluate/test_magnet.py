@@ -293,7 +293,7 @@ def test_what_stood_does_not_depend_on_how_many_snapshots_share_a_canvas(monkeyp
     bars, flows = walk(7, days=5)
     at = snapshot_bars(bars.end_ms, int(bars.end_ms[288]), int(bars.end_ms[-1]), HOUR_MS)
     together = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
-    monkeypatch.setattr(standing_module, "_PER_CANVAS", 7)
+    monkeypatch.setattr(standing_module, "PER_CANVAS", 7)
     apart = follow_zones(bars, flows, ATOMS, WIDTH, at, bars.end_ms)
     for name in together.__slots__:
         np.testing.assert_allclose(
