@@ -4,10 +4,11 @@ In:  hourly `Snapshot`s of the map, and `Located` liquidations. [USD]
 Out: `Zones` of ours and of their random matches, and `Row` values of the metric ``lift``.
 Pure: values in, values out; randomness is a seed; no I/O, no clock.
 
-.. math:: \rho = \frac{\sum_z Y_z}{\sum_z w_z \, Y} , \qquad lift = \rho / \rho_{matched} - 1
+.. math:: \rho = \frac{\sum_z s_z}{\sum_z w_z} , \qquad lift = \rho / \rho_{matched} - 1
 
-with :math:`Y_z` what was liquidated within a day while the mark swept inside zone :math:`z`,
-:math:`w_z` its width in percent of price and :math:`Y` all that side's liquidations of the day.
+with :math:`s_z` the share of the coming day's liquidations of its side that fell while the mark
+swept inside zone :math:`z`, and :math:`w_z` its width in percent of price. Every zone counts alike:
+weighed by dollars, the zones of stormy days would no longer be as far away as their matches.
 """
 
 from __future__ import annotations
@@ -190,9 +191,10 @@ def zone_sums(hours: Hours, zones: Zones, located: Located) -> tuple[F8x2, F8x2]
     Returns
     -------
     inside : ndarray, shape (n, 2)
-        Dollars of each interval and side inside zones then followed, one for each zone. [USD]
+        What each interval adds to the zones' shares of their day's liquidations. [1]
     exposed : ndarray, shape (n, 2)
-        That interval's dollars times the widths of those zones. [USD × percent of price]
+        Width of the zones then followed, each divided over its day as the day's liquidations
+        fell. [percent of price]
     """
     inside, exposed = np.zeros(located.usd.shape), np.zeros(located.usd.shape)
     order = np.lexsort((zones.side, zones.at))
@@ -202,7 +204,9 @@ def zone_sums(hours: Hours, zones: Zones, located: Located) -> tuple[F8x2, F8x2]
         i, side = divmod(both, len(SIDES))
         rows = located.between(int(hours.hour_ms[i]), int(hours.hour_ms[i]) + FOLLOWED_MS)
         some = rows.start + np.flatnonzero(located.usd[rows, side])
-        usd = located.usd[some, side]
+        if not some.size:
+            continue
+        part = located.usd[some, side] / located.usd[some, side].sum()
         sign = -1.0 if side == 0 else 1.0
         near = sign * zones.distance[own] * hours.sigma_day[i]
         far = near + sign * zones.width[own] * hours.sigma_day[i]
@@ -210,8 +214,8 @@ def zone_sums(hours: Hours, zones: Zones, located: Located) -> tuple[F8x2, F8x2]
         share = np.abs(
             located.below(some, side, mark + far) - located.below(some, side, mark + near)
         )
-        inside[some, side] += usd * share.sum(axis=0)
-        exposed[some, side] += usd * 100.0 * np.abs(np.exp(far) - np.exp(near)).sum()
+        inside[some, side] += part * share.sum(axis=0)
+        exposed[some, side] += part * 100.0 * np.abs(np.exp(far) - np.exp(near)).sum()
     return inside, exposed
 
 
@@ -220,8 +224,8 @@ def lift_rows(
 ) -> Iterator[Row]:
     """Yield the lift of the largest zones over their matches, per side and pooled.
 
-    The figures are shares of a day's liquidations per percent of price, weighed by dollars; the
-    gain is their ratio less one. Days are those of the liquidations, drawn for both alike.
+    The figures are shares of a day's liquidations per percent of price; the gain is their ratio
+    less one. Days are those of the liquidations, drawn for both alike.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def one_hour(sigma=0.02):
     return Hours(np.array([START]), np.array([100.0]), np.array([sigma]))
 
 
-def test_dollars_inside_a_zone_and_its_exposure_are_by_hand():
+def test_shares_inside_a_zone_and_its_exposure_are_by_hand():
     """The second hour sweeps one to three percent down; the zone lies at two to four."""
     mark = math.log(100.0)
     path = located(
@@ -54,9 +54,9 @@ def test_dollars_inside_a_zone_and_its_exposure_are_by_hand():
     )
     zone = Zones(np.array([0]), np.array([0]), np.array([1.0]), np.array([1.0]))
     inside, exposed = zone_sums(one_hour(), zone, path)
-    assert inside == pytest.approx(np.array([[0.0, 0.0], [40.0, 0.0]]))
+    assert inside == pytest.approx(np.array([[0.0, 0.0], [40 / 130, 0.0]]))
     width = 100 * (math.exp(-0.02) - math.exp(-0.04))
-    assert exposed == pytest.approx(np.array([[50 * width, 0.0], [80 * width, 0.0]]))
+    assert exposed == pytest.approx(np.array([[50 / 130 * width, 0.0], [80 / 130 * width, 0.0]]))
 
 
 def test_only_the_day_after_the_snapshot_counts():
@@ -70,7 +70,7 @@ def test_only_the_day_after_the_snapshot_counts():
     )
     zone = Zones(np.array([0]), np.array([1]), np.array([1.0]), np.array([2.5]))
     inside, exposed = zone_sums(one_hour(), zone, path)
-    assert inside[:, 1] == pytest.approx([0.0, 3.5, 3.5, 0.0])
+    assert inside[:, 1] == pytest.approx([0.0, 0.25, 0.25, 0.0])
     assert (exposed[:, 1] > 0).tolist() == [False, True, True, False]
     assert not inside[:, 0].any()
 
@@ -247,5 +247,5 @@ def test_the_simulated_market_has_at_most_three_zones_a_side_ahead_of_the_mark(s
     )
     ours, _ = matched_zones(hours, zones)
     inside, exposed = zone_sums(hours, ours, path)
-    assert 0 < inside.sum() < path.usd.sum() * 24 * TOP
+    assert 0 < inside.sum() <= 2 * hours.hour_ms.size
     assert ((inside > 0) <= (exposed > 0)).all()
