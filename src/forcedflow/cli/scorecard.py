@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from forcedflow.evaluate.scorecard import Row
     from forcedflow.instruments import Instrument
+    from forcedflow.pipeline import Market
     from forcedflow.store import Lake
 
 Product: TypeAlias = Literal["map", "magnet"]
@@ -195,8 +196,52 @@ def _score_maps(
 def _map_rows(
     held: Lake, instrument: Instrument, span: _Span, data: dict[str, Any], *, placebos: bool
 ) -> list[Row]:
-    """Rows of one symbol; what they rest on goes into ``data``."""
+    """Rows of one symbol, remembered or scored; what they rest on goes into ``data``."""
     from forcedflow.asof import read_liquidations, read_market, read_path_klines
+    from forcedflow.cli.scorecard_memory import memory_key, remembered
+
+    market = read_market(held, instrument, span.to_ms)
+    first_ms = int(market.open_interest["event_time"].dt.epoch("ms")[0])
+    liquidations, whose = read_liquidations(held, instrument, first_ms, span.to_ms)
+    path = read_path_klines(held, instrument, span.to_ms)
+    symbol = instrument.symbol
+    frames = {"open_interest": market.open_interest, "liquidations": liquidations, "klines": path}
+    record_inputs(data, symbol, frames, simulated=market.simulated)
+    data["targets"][symbol] = whose
+    key = memory_key(
+        {
+            "symbol": symbol,
+            "venue": instrument.venue,
+            "data": data["hashes"][symbol],
+            "more": [_digest(frame) for frame in (market.trade_klines, market.funding)],
+            "brackets": repr(market.schedule),
+            "rule": repr(market.rule),
+            "span": [span.fit_to_ms, span.from_ms, span.to_ms, span.length_ms, span.walk],
+            "placebos": placebos,
+        }
+    )
+
+    def score() -> tuple[list[Row], list[Any]]:
+        missing: dict[str, Any] = {"missing": []}
+        rows = _score_map(held, market, liquidations, path, whose, span, missing, placebos=placebos)
+        return rows, missing["missing"]
+
+    rows, missing = remembered(held, key, score)
+    data["missing"] += missing
+    return rows
+
+
+def _score_map(
+    held: Lake,
+    market: Market,
+    liquidations: pl.DataFrame,
+    path: pl.DataFrame,
+    whose: str,
+    span: _Span,
+    data: dict[str, Any],
+    *,
+    placebos: bool,
+) -> list[Row]:
     from forcedflow.cli.scorecard_where import Seen, score_where
     from forcedflow.evaluate.map_card import Scope, joined, map_rows, score_span
     from forcedflow.evaluate.map_trial import hold_trial, prepare
@@ -204,10 +249,7 @@ def _map_rows(
     from forcedflow.evaluate.realised import realised_liquidations
     from forcedflow.positions import bin_width, infer_flows, prior_atoms
 
-    market = read_market(held, instrument, span.to_ms)
-    first_ms = int(market.open_interest["event_time"].dt.epoch("ms")[0])
-    liquidations, whose = read_liquidations(held, instrument, first_ms, span.to_ms)
-    path = read_path_klines(held, instrument, span.to_ms)
+    instrument = market.instrument
     bars = scored_bars(
         market.open_interest, path, market.trade_klines, market.funding, span.length_ms
     )
@@ -229,11 +271,7 @@ def _map_rows(
                 raise
     if not parts:
         raise NoDataError("no week of the scored span has liquidations and a path")
-    symbol = instrument.symbol
-    frames = {"open_interest": market.open_interest, "liquidations": liquidations, "klines": path}
-    record_inputs(data, symbol, frames, simulated=market.simulated)
-    data["targets"][symbol] = whose
-    scope = Scope(symbol, instrument.venue, whose, flows.inputs)
+    scope = Scope(instrument.symbol, instrument.venue, whose, flows.inputs)
     seen = Seen(market, path, liquidations, bars, flows, atoms, width, span.length_ms)
     where = score_where(held, seen, trials, scope, data)
     return [*map_rows(joined(parts), scope, span.length_ms), *where]
