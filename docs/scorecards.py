@@ -8,14 +8,20 @@ Takes minutes, so neither ``make docs`` nor the tests run it: ``python docs/scor
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from forcedflow.cli.app import run
 
 PAGE = Path(__file__).resolve().parent / "scorecard.md"
+PLOT = Path(__file__).resolve().parent / "theory" / "calibration.png"
 FIT_TO, TO = "2026-01-26", "2026-03-15"
 MAGNET_FROM = "2025-12-15"
 FILES = {
@@ -80,6 +86,7 @@ def main() -> int:
             ),
         )
         parts += [_scored(arguments, lake, out, title) for title, arguments in runs]
+        _plot(score, lake)
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     return 0
 
@@ -98,6 +105,57 @@ def _scored(arguments: list[str], lake: Path, out: Path, title: str) -> str:
     table = out.read_text(encoding="utf-8")
     heading, rest = table.split("\n", 1)
     return f"{heading}: {title}\n{rest}"
+
+
+def _plot(arguments: list[str], lake: Path) -> None:
+    """Draw predicted over actual by decile of the prediction and by month, with intervals."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        status = run([*arguments, "--lake", str(lake), "--json"])
+    if status:
+        raise SystemExit(status)
+    rows = [
+        row
+        for row in json.loads(printed.getvalue())["results"]
+        if row["metric"] == "predicted_actual" and ":" in row["id"].rsplit("none", 1)[1]
+    ]
+    figure = Figure(figsize=(11, 4.2), dpi=110, layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True, width_ratios=(2.2, 1))
+    for side, shift, color in (
+        ("long", -0.2, "#d1495b"),
+        ("short", 0.0, "#2a9d8f"),
+        ("pooled", 0.2, "#333333"),
+    ):
+        for part, words in ((0, ("decile", "top")), (1, ("20",))):
+            chosen = [
+                row
+                for row in rows
+                if row["side"] == side and row["id"].rsplit(":", 1)[1].startswith(words)
+            ]
+            at = [i + shift for i in range(len(chosen))]
+            value = [row["value"] for row in chosen]
+            low = [row["value"] - row["ci"][0] for row in chosen]
+            high = [row["ci"][1] - row["value"] for row in chosen]
+            axes[part].errorbar(at, value, yerr=(low, high), fmt="o", ms=4, color=color, label=side)
+            names = [row["id"].rsplit(":", 1)[1].removeprefix("decile ") for row in chosen]
+            axes[part].set_xticks(range(len(chosen)), names, fontsize=8)
+    for part, label in zip(
+        axes, ("decile of the expectation, 1 is the lowest", "month"), strict=True
+    ):
+        part.axhline(1.0, color="#888888", linewidth=0.8)
+        part.axhspan(0.8, 1.25, color="#888888", alpha=0.12)
+        part.set_yscale("log")
+        part.set_ylim(0.3, 3.5)
+        part.set_yticks([0.5, 0.8, 1.0, 1.25, 2.0], ["0.5", "0.8", "1", "1.25", "2"])
+        part.minorticks_off()
+        part.set_xlabel(label, fontsize=9)
+    axes[0].set_ylabel("predicted over actual")
+    axes[0].legend(frameon=False, fontsize=8, ncols=3)
+    figure.suptitle(
+        f"BTC, recorded development data: fitted to {FIT_TO}, scored hour by hour to {TO}; 95 %, days drawn again",
+        fontsize=10,
+    )
+    figure.savefig(PLOT, metadata={"Software": None})
 
 
 if __name__ == "__main__":
