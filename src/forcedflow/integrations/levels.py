@@ -9,10 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import fields
 
 from forcedflow.pipeline import LiquidationMap
 from forcedflow.units import format_usd
 from forcedflow.zones import Zone
+
+_COLUMNS = (*(field.name for field in fields(Zone)), "simulated", "model")
 
 
 def levels_csv(zones: list[Zone], mapped: LiquidationMap) -> str:
@@ -21,7 +24,7 @@ def levels_csv(zones: list[Zone], mapped: LiquidationMap) -> str:
     Columns are those of `Zone.row`, then ``simulated`` and ``model``, what the mixture is in words.
     """
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=_columns(), lineterminator="\n")
+    writer = csv.DictWriter(out, fieldnames=_COLUMNS, lineterminator="\n")
     writer.writeheader()
     told = {"simulated": mapped.simulated, "model": mapped.model_words}
     for zone in zones:
@@ -74,24 +77,3 @@ def levels_pine(zones: list[Zone], mapped: LiquidationMap, as_of: str) -> str:
     if not zones:
         lines.append('    label.new(bar_index, close, "no zones")')
     return "\n".join(lines) + "\n"
-
-
-def _columns() -> list[str]:
-    return [
-        "side",
-        "low",
-        "high",
-        "peak",
-        "notional_usd",
-        "notional_usd_low",
-        "notional_usd_high",
-        "distance_pct",
-        "distance_sigma",
-        "age_h",
-        "share_of_oi",
-        "rank",
-        "major",
-        "prior_share",
-        "simulated",
-        "model",
-    ]
