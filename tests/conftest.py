@@ -30,6 +30,12 @@ def vectors() -> Path:
     return _folder_from("FORCEDFLOW_VECTORS")
 
 
+@pytest.fixture(scope="session")
+def payloads() -> Path:
+    """Return the folder of recorded frames."""
+    return _folder_from("FORCEDFLOW_PAYLOADS")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Fail loudly where nothing was allowed to skip."""
     skipped = terminalreporter.stats.get("skipped", [])

@@ -3,14 +3,22 @@
 ForcedflowError
 ├── UsageError             the command or a setting is wrong; exit code 2
 ├── NoDataError            the lake does not hold what was asked for; exit code 3
+├── VenueError             a venue or the network did not answer as asked; exit code 4
+│   ├── NotThereError      the venue says that it does not hold this
+│   ├── RateLimitedError   the venue asks for a pause longer than we may wait
+│   └── BlockedError       the venue refuses this address or this country
 └── DataError              data breaks its schema or an invariant; exit code 5
     ├── SchemaError        a column, dtype, unit or value is not the declared one
-    └── DamagedFileError   a file cannot be read as what it claims to be
+    ├── DamagedFileError   a file cannot be read as what it claims to be
+    └── FrameError         a venue's message cannot be read as what it claims to be
 
 The command line maps the tree to exit codes in one place (``exit_code``).
 """
 
 from __future__ import annotations
+
+# Enough of a bad message to recognise it by, little enough for one screen.
+_QUOTED_BYTES = 300
 
 
 class ForcedflowError(Exception):
@@ -29,6 +37,50 @@ class NoDataError(ForcedflowError):
     """The lake does not hold what was asked for; the message says which command gets it."""
 
     exit_code = 3
+
+
+class VenueError(ForcedflowError):
+    """A venue or the network between did not answer as asked.
+
+    Parameters
+    ----------
+    venue : str
+        Lower-case venue id.
+    problem : str
+        What happened and what to do about it.
+    """
+
+    exit_code = 4
+
+    def __init__(self, venue: str, problem: str) -> None:
+        self.venue, self.problem = venue, problem
+        super().__init__(f"{venue}: {problem}")
+
+
+class NotThereError(VenueError):
+    """The venue says that it does not hold what was asked for (404): a gap, not a failure."""
+
+
+class RateLimitedError(VenueError):
+    """The venue asks for a longer pause than the caller may wait (429, 418).
+
+    Parameters
+    ----------
+    venue : str
+        Lower-case venue id.
+    problem : str
+        What happened and what to do about it.
+    retry_after_s : float
+        Pause that the venue asked for. [s]
+    """
+
+    def __init__(self, venue: str, problem: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(venue, problem)
+
+
+class BlockedError(VenueError):
+    """The venue refuses this address or this country (403, 451); archives may still answer."""
 
 
 class DataError(ForcedflowError):
@@ -81,3 +133,25 @@ class DamagedFileError(DataError):
             [f", row {row}" if row is not None else "", f", field {field}" if field else ""]
         )
         super().__init__(f"{file}{place}: {problem}")
+
+
+class FrameError(DataError):
+    """A venue's message cannot be read as what it claims to be; nothing of it was taken.
+
+    Parameters
+    ----------
+    venue : str
+        Lower-case venue id.
+    what : str
+        What the message was read as, such as ``forceOrder``.
+    problem : str
+        What is wrong and what was expected.
+    raw : bytes
+        The message; its beginning is quoted.
+    """
+
+    def __init__(self, venue: str, what: str, problem: str, raw: bytes) -> None:
+        self.venue, self.what, self.problem = venue, what, problem
+        quoted = raw[:_QUOTED_BYTES].decode("utf-8", errors="replace")
+        more = "…" if len(raw) > _QUOTED_BYTES else ""
+        super().__init__(f"{venue} {what}: {problem}; the message reads: {quoted}{more}")

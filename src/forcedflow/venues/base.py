@@ -19,6 +19,9 @@ from forcedflow.errors import UsageError
 from forcedflow.instruments import ContractKind, Instrument
 from forcedflow.tables import TABLES, Completeness
 
+PRECEDENCE_ARCHIVE, PRECEDENCE_REST, PRECEDENCE_STREAM = 10, 9, 8
+"""Of one row from several of a venue's own sources, the one published last and whole is kept."""
+
 Rows: TypeAlias = dict[str, pl.DataFrame]
 """Frames by table name, each as `forcedflow.tables.check` lets it in; none without rows."""
 
