@@ -250,8 +250,8 @@ class Connector(Protocol):
     ) -> tuple[Piece, ...]:
         """Return what to ask for to hold event times ``[start_ms, end_ms)``; asks for nothing yet.
 
-        ``interval_ms`` is the length of price bars. Pieces lie on whole days or months (UTC), so that two plans meet; they may reach beyond the
-        span asked for, never into the time after ``now_ms``.
+        ``interval_ms`` is the length of price bars. Pieces lie on whole days or months (UTC), so
+        that two plans meet; they may reach beyond the span asked for, never beyond ``now_ms``.
         """
 
     def feeds(

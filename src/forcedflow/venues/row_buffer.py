@@ -3,8 +3,8 @@
 In:  values of one row in the declared order of its table.   Out: frames of declared tables.
 Free of sockets, files and the clock.
 
-A frame of columns costs a tenth of a millisecond however short it is, and a stream may bring twenty
-thousand rows a second. So parsers add tuples, and the owner of the buffer takes frames now and then.
+A frame of columns costs a tenth of a millisecond however short it is, and a stream may bring
+twenty thousand rows a second. So parsers add tuples, and the buffer's owner takes frames at times.
 """
 
 from __future__ import annotations
