@@ -16,8 +16,9 @@ import polars as pl
 
 from forcedflow.evaluate.truth_scores import REACH
 from forcedflow.instruments import Instrument
+from forcedflow.liquidation_map import LiquidationMap, Market
 from forcedflow.margin import BracketSchedule, rule_for
-from forcedflow.pipeline import LiquidationMap, Market, build_map
+from forcedflow.pipeline import build_map
 from forcedflow.positions import PriceGrid
 from forcedflow.positions.bands import AS_TOLD, HIGH, LOW, MODEL_ERROR, Band, ModelError
 from forcedflow.positions.trained import TrainedMixture

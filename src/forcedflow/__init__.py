@@ -14,7 +14,7 @@ _PUBLIC = {
     "Instrument": "forcedflow.instruments",
     "Lake": "forcedflow.store",
     "LiquidationLadder": "forcedflow.positions",
-    "LiquidationMap": "forcedflow.pipeline",
+    "LiquidationMap": "forcedflow.liquidation_map",
     "Zone": "forcedflow.zones",
     "build_map": "forcedflow.pipeline",
     "find_zones": "forcedflow.zones",

@@ -13,6 +13,7 @@ import polars as pl
 
 from forcedflow.errors import NoDataError, UsageError
 from forcedflow.instruments import Instrument
+from forcedflow.liquidation_map import Market
 from forcedflow.margin import (
     BracketSchedule,
     MarginRule,
@@ -22,7 +23,6 @@ from forcedflow.margin import (
     schedule_from_rows,
     schedules_from_table,
 )
-from forcedflow.pipeline import Market
 from forcedflow.positions.mixture import Mixture
 from forcedflow.positions.trained import TrainedMixture
 from forcedflow.store import Lake

@@ -15,8 +15,9 @@ from tests.reference.trained import trained_on
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns
 from forcedflow.heatmap.scale import to_bytes
 from forcedflow.instruments import parse_symbol
+from forcedflow.liquidation_map import Market
 from forcedflow.margin import rule_for, schedule_from_rows
-from forcedflow.pipeline import Market, build_map
+from forcedflow.pipeline import build_map
 from forcedflow.positions import (
     Canvas,
     LiquidationLadder,

@@ -13,8 +13,9 @@ from tests.reference.trained import trained_on
 
 from forcedflow.errors import DataError
 from forcedflow.instruments import parse_symbol
+from forcedflow.liquidation_map import Market
 from forcedflow.margin import rule_for, schedule_from_rows
-from forcedflow.pipeline import Market, build_map
+from forcedflow.pipeline import build_map
 from forcedflow.positions import prior_atoms
 from forcedflow.positions.bands import AS_TOLD, MODEL_ERROR
 from forcedflow.report.terminal import zone_table
@@ -149,7 +150,7 @@ def test_a_stated_prior_carries_no_model_error(market):
 
 def test_what_a_feed_would_show_carries_no_model_error(calibrated, monkeypatch):
     found = calibrated.what_if(0.97 * calibrated.mark)
-    monkeypatch.setattr("forcedflow.pipeline.MODEL_ERROR", AS_TOLD)
+    monkeypatch.setattr("forcedflow.liquidation_map.MODEL_ERROR", AS_TOLD)
     as_told = calibrated.what_if(0.97 * calibrated.mark)
     assert found.sides[0].feed == as_told.sides[0].feed
     assert found.sides[0].standing.low < as_told.sides[0].standing.low

@@ -11,8 +11,9 @@ from tests.reference import markets
 
 from forcedflow.errors import NoDataError
 from forcedflow.instruments import parse_symbol
+from forcedflow.liquidation_map import Market
 from forcedflow.margin import rule_for, schedule_from_rows
-from forcedflow.pipeline import Market, build_map
+from forcedflow.pipeline import build_map
 from forcedflow.positions import PriceGrid
 from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS, SIDES
 

@@ -26,7 +26,7 @@ from forcedflow.sandbox.parameters import Scenario
 
 if TYPE_CHECKING:
     from forcedflow.instruments import Instrument
-    from forcedflow.pipeline import LiquidationMap
+    from forcedflow.liquidation_map import LiquidationMap
     from forcedflow.sandbox.market import SandboxMarket
     from forcedflow.store import Lake
     from forcedflow.venues.base import Rows

@@ -26,7 +26,7 @@ from forcedflow.cli.options import (
 from forcedflow.errors import UsageError
 
 if TYPE_CHECKING:
-    from forcedflow.pipeline import LiquidationMap
+    from forcedflow.liquidation_map import LiquidationMap
     from forcedflow.zones import Zone
 
 Format: TypeAlias = Literal["png", "json", "coinglass", "pine", "csv"]

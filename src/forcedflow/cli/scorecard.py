@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from forcedflow.evaluate.scorecard import Row
     from forcedflow.instruments import Instrument
-    from forcedflow.pipeline import Market
+    from forcedflow.liquidation_map import Market
     from forcedflow.store import Lake
 
 Product: TypeAlias = Literal["map", "magnet"]

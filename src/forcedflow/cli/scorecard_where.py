@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from forcedflow.evaluate.map_card import Scope
     from forcedflow.evaluate.map_trial import Trial
     from forcedflow.evaluate.scorecard import Row
-    from forcedflow.pipeline import Market
+    from forcedflow.liquidation_map import Market
     from forcedflow.positions import Atoms, Bars, Flows
     from forcedflow.store import Lake
 

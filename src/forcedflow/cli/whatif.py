@@ -24,7 +24,7 @@ from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
     from forcedflow.instruments import Instrument
-    from forcedflow.pipeline import LiquidationMap
+    from forcedflow.liquidation_map import LiquidationMap
     from forcedflow.positions.bands import Band
     from forcedflow.positions.trained import TrainedMixture
     from forcedflow.positions.what_if import WhatIf

@@ -19,7 +19,7 @@ from forcedflow.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from forcedflow.pipeline import LiquidationMap
+    from forcedflow.liquidation_map import LiquidationMap
     from forcedflow.zones import Zone
 
 

@@ -21,7 +21,7 @@ from forcedflow.evaluate.map_trial import LEAST_INTERVALS, OURS, Prepared, prepa
 from forcedflow.evaluate.path_only import scored_bars
 from forcedflow.evaluate.realised import Realised, realised_liquidations
 from forcedflow.instruments import Instrument
-from forcedflow.pipeline import Market
+from forcedflow.liquidation_map import Market
 from forcedflow.positions import (
     Atoms,
     Bars,

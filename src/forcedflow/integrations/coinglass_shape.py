@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from forcedflow.heatmap import Heatmap
-from forcedflow.pipeline import LiquidationMap
+from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.positions import Bars
 
 

@@ -11,7 +11,7 @@ import io
 import math
 from dataclasses import fields
 
-from forcedflow.pipeline import LiquidationMap
+from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.units import format_usd
 from forcedflow.zones import Zone
 

@@ -6,7 +6,7 @@ Pure: values in, text out; no I/O, no clock.
 
 from __future__ import annotations
 
-from forcedflow.pipeline import LiquidationMap
+from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.positions.flows import describe_inputs
 from forcedflow.units import DAY_MS, SIDES
 

@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from forcedflow.heatmap import Heatmap
 from forcedflow.heatmap.scale import BRIGHTEST, DARKEST, to_bytes, to_usd
-from forcedflow.pipeline import LiquidationMap
+from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.positions import BANDS
 from forcedflow.report import palette
 from forcedflow.report.basis import basis_lines

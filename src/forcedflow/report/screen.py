@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from forcedflow.pipeline import LiquidationMap
+from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.report import palette
 from forcedflow.report.terminal import heading, heat_rows, zone_table
 from forcedflow.units import SIDES, format_price, format_usd

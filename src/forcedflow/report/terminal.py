@@ -14,7 +14,7 @@ from rich.text import Text
 
 from forcedflow.heatmap import Heatmap
 from forcedflow.heatmap.scale import to_bytes
-from forcedflow.pipeline import LiquidationMap
+from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.report import palette
 from forcedflow.report.basis import basis_lines
 from forcedflow.units import SIDES, format_age, format_pct, format_price, format_usd

@@ -1,0 +1,1 @@
+"""The cascade: which domino falls next, how far, how likely."""
