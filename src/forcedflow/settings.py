@@ -16,6 +16,29 @@ import msgspec
 from forcedflow.errors import UsageError
 
 
+class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where one venue is asked, if not at its own addresses.
+
+    Parameters
+    ----------
+    rest, stream, archive : str, optional
+        Roots of its HTTP interface, its websockets and its public files.
+    others : dict of str to str
+        Further roots by name, for a venue that spreads itself over several hosts.
+    proxy : str, optional
+        Address of an HTTP proxy for this venue alone.
+    """
+
+    rest: str | None = None
+    stream: str | None = None
+    archive: str | None = None
+    others: dict[str, str] = {}
+    proxy: str | None = None
+
+    def __repr__(self) -> str:
+        return _without_proxy(self)
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a user may set for every command.
 
@@ -23,9 +46,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     lake : str
         Folder of the lake. ``FORCEDFLOW_LAKE``.
+    proxy : str, optional
+        Address of an HTTP proxy for every venue. ``FORCEDFLOW_PROXY``.
+    venues : dict of str to VenueSettings
+        What is special about a venue, by its lower-case id.
     """
 
     lake: str = "~/.local/share/forcedflow/lake"
+    proxy: str | None = None
+    venues: dict[str, VenueSettings] = {}
+
+    def __repr__(self) -> str:
+        return _without_proxy(self)
 
     @property
     def lake_path(self) -> Path:
@@ -62,6 +94,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     elif named:
         raise UsageError(f"FORCEDFLOW_CONFIG names {path}, which does not exist")
     for field in msgspec.structs.fields(Settings):
+        if field.name == "venues":  # a table does not fit a variable
+            continue
         # An empty variable is an unset one: it must not mean the folder one happens to be in.
         if value := variables.get(f"FORCEDFLOW_{field.name.upper()}"):
             values[field.name] = value
@@ -69,3 +103,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _without_proxy(settings: msgspec.Struct) -> str:
+    # A proxy's address may hold a password, and what is printed ends up in logs.
+    shown = (
+        f"{name}={'***' if name == 'proxy' and value else repr(value)}"
+        for name, value in msgspec.structs.asdict(settings).items()
+    )
+    return f"{type(settings).__name__}({', '.join(shown)})"

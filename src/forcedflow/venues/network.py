@@ -1,0 +1,219 @@
+"""Any connector, talking: the past as pieces, the present as a stream, both as rows.
+
+In:  a connector, an HTTP client, a span of time. [UTC ms]   Out: rows of the declared tables.
+Free of what any single venue says: that is its connector's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+import polars as pl
+
+from forcedflow.errors import NotThereError, UsageError
+from forcedflow.instruments import Instrument
+from forcedflow.settings import Settings, VenueSettings
+from forcedflow.venues.base import Capabilities, Rows, refuse_unknown
+from forcedflow.venues.connector import Connector, Http, Piece
+from forcedflow.venues.http import HttpClient
+from forcedflow.venues.registry import VenueRegistry
+
+BACKFILL_INTERVAL_MS: Final = 300_000
+"""Length of the price bars of a back-fill: the map's own step."""
+
+CONNECTORS: Final = {
+    "binance": ("forcedflow.venues.binance", "BinanceConnector"),
+    "bybit": ("forcedflow.venues.bybit", "BybitConnector"),
+    "hyperliquid": ("forcedflow.venues.hyperliquid", "HyperliquidConnector"),
+}
+"""Where each venue's connector is, imported when it is first asked for."""
+
+# Rows may become known after they happen; none of a back-fill's tables later than this.
+_LONGEST_LAG_MS: Final = 3_600_000
+
+
+class NetworkVenue:
+    """Implements `forcedflow.venues.base.Venue` for a connector. Thread-safe.
+
+    Parameters
+    ----------
+    connector : Connector
+        The venue, described.
+    http : Http
+        Who asks on its behalf.
+    proxy : str, optional
+        Address of an HTTP proxy for its websockets.
+    now_ms : callable, optional
+        Local clock. [UTC ms]
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        http: Http,
+        proxy: str | None = None,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
+        self.connector: Final = connector
+        self.http: Final = http
+        self.proxy: Final = proxy
+        self._now_ms: Final = now_ms or (lambda: time.time_ns() // 1_000_000)
+        self._listed: tuple[Instrument, ...] | None = None
+        self._lock: Final = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Return the lower-case venue id."""
+        return self.connector.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what can be asked of it."""
+        return self.connector.capabilities
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Return the contracts it lists, asked for once."""
+        with self._lock:
+            if self._listed is None:
+                self._listed = self.connector.instruments(self.http)
+            return self._listed
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return one of its contracts by unified symbol.
+
+        Raises
+        ------
+        UsageError
+            If it is not listed.
+        """
+        for listed in self.instruments():
+            if listed.symbol == symbol:
+                return listed
+        raise UsageError(f"{self.name} does not list {symbol!r}")
+
+    def pieces(
+        self,
+        tables: Sequence[str],
+        symbol: str,
+        start_ms: int,
+        end_ms: int,
+        interval_ms: int = BACKFILL_INTERVAL_MS,
+    ) -> tuple[Piece, ...]:
+        """Return what to ask for to hold event times ``[start_ms, end_ms)``, in the order of time.
+
+        Raises
+        ------
+        UsageError
+            If a table cannot be asked for or the symbol is not listed.
+        """
+        refuse_unknown(self, tables, symbol, self.capabilities.backfilled)
+        found = self.connector.pieces(
+            self.http,
+            tables,
+            self.instrument(symbol),
+            start_ms,
+            min(end_ms, self._now_ms()),
+            self._now_ms(),
+            interval_ms,
+        )
+        return tuple(sorted(found, key=lambda piece: (piece.start_ms, piece.name)))
+
+    def backfill(
+        self, tables: Sequence[str], symbol: str, start_ms: int, end_ms: int
+    ) -> Iterator[Rows]:
+        """Yield the rows that became known in ``[start_ms, end_ms)``, a piece at a time.
+
+        What the venue does not hold is left out: it is a gap, which the lake's coverage shows.
+
+        Raises
+        ------
+        UsageError
+            If a table cannot be asked for or the symbol is not listed.
+        VenueError
+            If the venue or the network does not answer.
+        """
+        planned = self.pieces(tables, symbol, start_ms - _LONGEST_LAG_MS, end_ms)
+        known = pl.col("available_time").is_between(
+            _moment(start_ms), _moment(end_ms), closed="left"
+        )
+        read = (rows for piece in planned for rows in read_piece(piece))
+        return (own for rows in read if (own := _select(rows, tables, symbol, known)))
+
+
+def read_piece(piece: Piece) -> Iterator[Rows]:
+    """Yield the rows of a piece or, where the venue does not hold it, of what stands in for it.
+
+    Nothing is yielded where the venue holds neither.
+
+    Raises
+    ------
+    VenueError
+        If the venue or the network does not answer.
+    """
+    try:
+        rows = piece.read()
+    except NotThereError:
+        for other in piece.instead:
+            yield from read_piece(other)
+    else:
+        yield rows
+
+
+def connect_venue(name: str, settings: Settings) -> NetworkVenue:
+    """Return a venue that answers over the network.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case venue id, among `CONNECTORS`.
+    settings : Settings
+        May name other addresses and a proxy.
+
+    Raises
+    ------
+    UsageError
+        If there is no connector of that name, or the proxy cannot be used.
+    """
+    if name not in CONNECTORS:
+        raise UsageError(f"no connector for {name!r}\nhint: one of {', '.join(sorted(CONNECTORS))}")
+    module, class_name = CONNECTORS[name]
+    build = getattr(importlib.import_module(module), class_name)
+    connector: Connector = build()
+    own = settings.venues.get(name, VenueSettings())
+    if own != VenueSettings():
+        endpoints = connector.endpoints
+        connector = build(
+            replace(
+                endpoints,
+                rest=own.rest or endpoints.rest,
+                stream=own.stream or endpoints.stream,
+                archive=own.archive or endpoints.archive,
+                others={**endpoints.others, **own.others},
+            )
+        )
+    proxy = own.proxy or settings.proxy
+    return NetworkVenue(connector, HttpClient(name, connector.rate_limit, proxy), proxy)
+
+
+def register_venues(registry: VenueRegistry, settings: Settings) -> None:
+    """Add every venue that has a connector; each connects when it is first asked for."""
+    for name in CONNECTORS:
+        registry.register(name, partial(connect_venue, name, settings))
+
+
+def _select(rows: Rows, tables: Sequence[str], symbol: str, rule: pl.Expr) -> Rows:
+    # An archive file may hold more than was asked for.
+    own = rule & (pl.col("symbol") == symbol)
+    kept = {name: frame.filter(own) for name, frame in rows.items() if name in tables}
+    return {name: frame for name, frame in kept.items() if frame.height}
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC)
