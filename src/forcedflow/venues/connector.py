@@ -102,6 +102,13 @@ class Piece:
         checksum is remembered is not fetched again, and one whose checksum changed is.
     instead : tuple of Piece
         What to ask for where the venue does not hold this: the days of a month, the HTTP tail.
+    host : {"rest", "archive"}
+        Who is asked: where one of them refuses us, the other may still answer.
+    remembered_as : tuple of (str, str), optional
+        Kind of importer and its options under which a file with this fingerprint is remembered
+        when it is imported by hand, so that it is not fetched again.
+    remarks : callable, optional
+        Returns what there is to say of the rows, once they were read.
     """
 
     name: str
@@ -112,6 +119,9 @@ class Piece:
     lasting: bool = True
     fingerprint: Callable[[], str] | None = None
     instead: tuple[Piece, ...] = ()
+    host: Host = "rest"
+    remembered_as: tuple[str, str] | None = None
+    remarks: Callable[[], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
