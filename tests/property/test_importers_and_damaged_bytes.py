@@ -37,6 +37,17 @@ SOUND = {
     ("coinalyze", "reply.json"): (
         '[{"symbol":"BTCUSDT_PERP.A","history":[{"t":1718830800,"o":1,"h":2,"l":1,"c":1,"v":3}]}]'
     ),
+    ("hyperliquid-tape", "trades_BTC_20260621.jsonl"): (
+        '{"ts":1781999998762,"px":64275.0,"sz":0.01,"side":"A"}\n'
+        '{"ts":1781999998898,"px":64276.0,"sz":0.1,"side":"B"}\n'
+    ),
+    ("hyperliquid-tape", "l2_BTC_20260621.jsonl"): (
+        '{"ts":1781999997890,"bids":[[9,1],[8,2.5]],"asks":[[10,3],[11,0.5]]}\n'
+        '{"ts":1781999999890,"bids":[[9,1]],"asks":[]}\n'
+    ),
+    ("hyperliquid-tape", "ctx_BTC_20260621.jsonl"): (
+        '{"ts":1782000003524,"funding":1.25e-05,"oi":31108.4,"mark":64275.0,"oracle":64299.0}\n'
+    ),
     ("table", "funding.csv"): (
         "venue,symbol,event_time,available_time,kind,funding_rate,source,precedence\n"
         "binance,BTC/USDT:USDT,2026-01-01T08:00:00Z,1767254400000,settled,0.0001,mine,5\n"

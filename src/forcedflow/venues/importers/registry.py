@@ -21,6 +21,7 @@ from forcedflow.venues.importers.candles import read_candles
 from forcedflow.venues.importers.coinalyze import read_coinalyze
 from forcedflow.venues.importers.coinglass import read_coinglass
 from forcedflow.venues.importers.hyperliquid_positions import read_hyperliquid_positions
+from forcedflow.venues.importers.hyperliquid_tape import is_tape_name, read_hyperliquid_tape
 from forcedflow.venues.importers.options import ImportOptions
 from forcedflow.venues.importers.parsed import Parsed
 from forcedflow.venues.importers.table_file import read_table_file
@@ -67,6 +68,12 @@ _ALL = (
         "published positions of Hyperliquid accounts",
         (".parquet", ".csv"),
         read_hyperliquid_positions,
+    ),
+    ImportKind(
+        "hyperliquid-tape",
+        "recorded trades, books and context of Hyperliquid",
+        (".jsonl", ".gz"),
+        read_hyperliquid_tape,
     ),
     ImportKind(
         "table", "files in this package's own schema", (".parquet", ".csv"), read_table_file
@@ -150,6 +157,8 @@ def identity(kind: str, path: Path, options: ImportOptions) -> str:
 def _fits(kind: ImportKind, path: Path) -> bool:
     if kind.name == "binance-vision":
         return is_archive_name(path)
+    if kind.name == "hyperliquid-tape":
+        return is_tape_name(path)
     return path.suffix.lower() in kind.suffixes and not _is_companion(path)
 
 
