@@ -291,6 +291,25 @@ class LiquidationMap:
             else (at - self.trained.fit_to_ms) / SECOND_MS,
         }
 
+    def realised_per_usd(self, side: Side) -> float:
+        """Return what the fitted feed shows of a dollar standing on the map, its level included.
+
+        Raises
+        ------
+        ValueError
+            If nothing was fitted.
+        """
+        if self.trained is None:
+            raise ValueError("a stated prior knows no feed")
+        return self.trained.level * self._fitted_per_usd(SIDES.index(side))
+
+    def _fitted_per_usd(self, s: int) -> float:
+        if self.weights is None:
+            raise ValueError("a stated prior knows no feed")
+        # The ladder holds shares of opens; a weight is their sum times its share.
+        scale = float(self.scale[-1, s])
+        return float(self.weights.weight[s].sum()) / scale if scale > 0 else 0.0
+
     def _births(self) -> LiquidationLadder:
         """Return the same ladder fed with contracts times hours since the first bar.
 
@@ -329,12 +348,9 @@ class LiquidationMap:
             raise ValueError("a stated prior knows no feed")
         trained, weights = self.trained, self.weights
         terms = path_terms(self.bars, to_price, trained.length_ms, trained.spans_ms)
-        # The ladder holds shares of opens; a weight is their sum times its share.
-        scale = self.scale[-1]
-        per_usd = np.where(scale > 0, weights.weight.sum(axis=1) / np.where(scale > 0, scale, 1), 0)
         long, short = (
             FeedUnits(
-                per_usd=float(per_usd[s]),
+                per_usd=self._fitted_per_usd(s),
                 background_usd=float(terms[s] @ weights.background[s]),
                 level=trained.level,
                 dispersion=float(weights.dispersion[s]),

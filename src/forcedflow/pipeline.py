@@ -7,12 +7,18 @@ Pure: frames in, values out; no I/O, no clock, no global state.
 Read this file first. Each call below is one stage, and each stage is one folder:
 
     open interest, mark, volume ─▶ bars ─▶ flows ─▶ LiquidationLadder ─▶ heatmap ─▶ zones
+                                   order book, depth bands ─▶ DepthCurve ─▶ Stage ─▶ cascade
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from forcedflow.cascade.forced_flow import forced_flow
+from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
+from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, merge
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns, lay_prices
 from forcedflow.liquidation_map import LiquidationMap, Market
 from forcedflow.positions import (
@@ -23,7 +29,7 @@ from forcedflow.positions import (
     prior_atoms,
 )
 from forcedflow.positions.trained import TrainedMixture, shares_of
-from forcedflow.units import F8x2
+from forcedflow.units import F8x2, Side
 from forcedflow.volatility import ewma_volatility
 
 
@@ -79,6 +85,67 @@ def build_map(
         heatmap = build_heatmap(seen.image, bars, columns, grid, scale)
     return LiquidationMap(
         market, bars, flows, ladder, seen, scale, float(sigma[-1]), heatmap, trained, weights
+    )
+
+
+def build_stage(
+    maps: Sequence[LiquidationMap],
+    depths: Sequence[DepthCurve],
+    side: Side,
+    reaching: float = REACHING,
+    complete_feeds: bool = False,
+) -> Stage:
+    """Return what stands in the way of a move: forced flow of some venues against their depth.
+
+    Parameters
+    ----------
+    maps : sequence of LiquidationMap
+        Of one coin, one per venue; the first one's mark is the origin.
+    depths : sequence of DepthCurve
+        Of the same venues, in the same order and of the direction in which the side is closed.
+    side : {"long", "short"}
+        Side of the positions: longs are closed on the way down.
+    reaching : float
+        Share of forced flow that reaches the book. [1]
+    complete_feeds : bool
+        Whether the feeds that mixtures were fitted to print every forced close.
+
+    Returns
+    -------
+    Stage
+
+    Raises
+    ------
+    ValueError
+        If there is not one curve per map, or a curve is of the other direction.
+    """
+    if not maps or len(maps) != len(depths):
+        raise ValueError("a stage needs one depth curve per map")
+    if any(curve.direction != DIRECTION_OF[side] for curve in depths):
+        raise ValueError(f"closing {side}s moves price {DIRECTION_OF[side]}; a curve is not of it")
+    edges = lay_edges()
+    flows = [forced_flow(mapped, side, edges, complete_feeds) for mapped in maps]
+    forced = np.stack([flow.usd for flow in flows])
+    by_flow = forced.sum(axis=1)
+    total = float(by_flow.sum())
+    spreads = np.array([flow.log_sd for flow in flows])
+    return Stage(
+        direction=DIRECTION_OF[side],
+        mark=maps[0].mark,
+        width=BIN,
+        venues=tuple(mapped.market.instrument.venue for mapped in maps),
+        forced=forced,
+        depth=np.stack([curve.on(edges) for curve in depths]),
+        reaching=reaching,
+        # Maps err alike: one model made them all, so errors add up rather than cancel.
+        forced_log_sd=float(by_flow @ spreads / total) if total > 0 else float(spreads.max()),
+        depth_log_sd=merge(depths).log_sd,
+        open_interest_usd=sum(mapped.open_interest_usd for mapped in maps),
+        simulated=any(mapped.simulated for mapped in maps),
+        notes=tuple(
+            f"{mapped.market.instrument.venue}: {flow.words}; depth: {curve.source}"
+            for mapped, flow, curve in zip(maps, flows, depths, strict=True)
+        ),
     )
 
 
