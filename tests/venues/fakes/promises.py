@@ -1,0 +1,221 @@
+"""What each venue's rows must be, computed from the facts alone.
+
+In:  facts.   Out: rows by table, as values of the columns that a fact decides.
+Free of the connectors: this is what they are compared with.
+
+The contract, by venue: Binance prints fills and is a sample; Bybit prints bankruptcy prices and is
+complete; Hyperliquid prints no liquidations and shows accounts instead. All volumes and sizes are
+base coins, open interest is one-sided, a bar belongs to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from tests.venues.fakes import bybit
+from tests.venues.fakes.facts import (
+    MINUTE_MS,
+    Bar,
+    Fact,
+    Kind,
+    Liquidation,
+    Mark,
+    OpenInterest,
+    Position,
+    Settlement,
+    Trade,
+)
+
+Row: TypeAlias = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How one venue says things."""
+
+    symbols: dict[Kind, str]
+    usd_per_contract: float
+    trade_id: Callable[[int], str]
+    price_kind: str | None
+    completeness: str
+    has_taker_volume: bool
+    has_trade_count: bool
+    has_quote_volume: bool
+
+
+TERMS: Final[dict[str, Terms]] = {
+    "binance": Terms(
+        {"linear": "BTC/USDT:USDT", "inverse": "BTC/USD:BTC"},
+        100.0,
+        str,
+        "fill",
+        "sampled lower bound",
+        has_taker_volume=True,
+        has_trade_count=True,
+        has_quote_volume=True,
+    ),
+    "bybit": Terms(
+        {"linear": "BTC/USDT:USDT", "inverse": "BTC/USD:BTC"},
+        1.0,
+        bybit.trade_id,
+        "bankruptcy",
+        "complete",
+        has_taker_volume=False,
+        has_trade_count=False,
+        has_quote_volume=True,
+    ),
+    "hyperliquid": Terms(
+        {"linear": "BTC/USDC:USDC"},
+        0.0,
+        str,
+        None,
+        "none",
+        has_taker_volume=False,
+        has_trade_count=True,
+        has_quote_volume=False,
+    ),
+}
+
+
+def trades(venue: str, facts: Iterable[Fact]) -> list[Row]:
+    """Return a row of each trade."""
+    terms = TERMS[venue]
+    return [
+        {
+            "symbol": terms.symbols[fact.kind],
+            "event_time": fact.time_ms,
+            "available_time": fact.time_ms,
+            "trade_id": terms.trade_id(fact.number),
+            "price": fact.price,
+            "amount": _coins(terms, fact.kind, fact.size, fact.price),
+            "taker_side": fact.taker_side,
+        }
+        for fact in facts
+        if isinstance(fact, Trade)
+    ]
+
+
+def liquidations(venue: str, facts: Iterable[Fact]) -> list[Row]:
+    """Return a row of each liquidation; none where the venue prints none."""
+    terms = TERMS[venue]
+    if terms.price_kind is None:
+        return []
+    rows = []
+    for fact in facts:
+        if isinstance(fact, Liquidation):
+            amount = _coins(terms, fact.kind, fact.size, fact.price)
+            rows.append(
+                {
+                    "symbol": terms.symbols[fact.kind],
+                    "event_time": fact.time_ms,
+                    "available_time": fact.time_ms,
+                    "side": fact.side,
+                    "price": fact.price,
+                    "price_kind": terms.price_kind,
+                    "amount": amount,
+                    "notional_usd": amount * fact.price,
+                    "completeness": terms.completeness,
+                }
+            )
+    return rows
+
+
+def klines(venue: str, facts: Iterable[Fact]) -> list[Row]:
+    """Return a row of each closed bar of the last price."""
+    terms = TERMS[venue]
+    rows: list[Row] = []
+    for fact in facts:
+        if not isinstance(fact, Bar) or fact.price_type != "last":
+            continue
+        inverse = fact.kind == "inverse"
+        usd = fact.volume * terms.usd_per_contract if inverse else fact.turnover
+        taken = fact.taker_buy_turnover if inverse else fact.taker_buy_volume
+        rows.append(
+            {
+                "symbol": terms.symbols[fact.kind],
+                "event_time": fact.end_ms,
+                "available_time": fact.end_ms,
+                "price_type": "last",
+                "interval_ms": fact.interval_ms,
+                "open": fact.open,
+                "high": fact.high,
+                "low": fact.low,
+                "close": fact.close,
+                "volume": fact.turnover if inverse else fact.volume,
+                "quote_volume": usd if terms.has_quote_volume else None,
+                "taker_buy_volume": taken if terms.has_taker_volume else None,
+                "trade_count": fact.trade_count if terms.has_trade_count else None,
+            }
+        )
+    return rows
+
+
+def predicted_funding(venue: str, facts: Iterable[Fact]) -> list[Row]:
+    """Return a row of the first estimate in each minute."""
+    terms = TERMS[venue]
+    first: dict[tuple[Kind, int], Mark] = {}
+    for fact in facts:
+        if isinstance(fact, Mark):
+            first.setdefault((fact.kind, fact.time_ms // MINUTE_MS), fact)
+    return [
+        {
+            "symbol": terms.symbols[kind],
+            "kind": "predicted",
+            "funding_rate": fact.funding_rate,
+        }
+        for (kind, _), fact in first.items()
+    ]
+
+
+def settled_funding(venue: str, facts: Iterable[Fact]) -> list[Row]:
+    """Return a row of each settlement."""
+    terms = TERMS[venue]
+    return [
+        {
+            "symbol": terms.symbols[fact.kind],
+            "event_time": fact.time_ms,
+            "available_time": fact.time_ms,
+            "kind": "settled",
+            "funding_rate": fact.funding_rate,
+        }
+        for fact in facts
+        if isinstance(fact, Settlement)
+    ]
+
+
+def open_interest(venue: str, facts: Iterable[Fact]) -> list[Row]:
+    """Return the one-sided sizes printed, in contracts' coins on a linear market."""
+    terms = TERMS[venue]
+    return [
+        {"symbol": terms.symbols[fact.kind], "open_interest": fact.size}
+        for fact in facts
+        if isinstance(fact, OpenInterest) and fact.kind == "linear"
+    ]
+
+
+def positions(facts: Iterable[Fact]) -> list[Row]:
+    """Return a row of each position shown."""
+    return [
+        {
+            "symbol": "BTC/USDC:USDC",
+            "event_time": fact.time_ms,
+            "account": fact.account,
+            "side": fact.side,
+            "amount": fact.size,
+            "entry_price": fact.entry_price,
+            "notional_usd": fact.size * fact.mark_price,
+            "leverage": float(fact.leverage),
+            "margin_mode": fact.margin_mode,
+            "unrealized_pnl_usd": fact.unrealized_pnl_usd,
+            "account_value_usd": fact.account_value_usd,
+            "liquidation_price": fact.liquidation_price,
+        }
+        for fact in facts
+        if isinstance(fact, Position)
+    ]
+
+
+def _coins(terms: Terms, kind: Kind, size: float, price: float) -> float:
+    return size if kind == "linear" else size * terms.usd_per_contract / price
