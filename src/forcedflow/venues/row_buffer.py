@@ -13,7 +13,8 @@ from typing import Final
 
 import polars as pl
 
-from forcedflow.tables import TABLES, check
+from forcedflow.errors import SchemaError
+from forcedflow.tables import TABLES, check, empty
 from forcedflow.venues.base import Rows
 
 
@@ -24,10 +25,17 @@ class RowBuffer:
     ----------
     venue : str
         Lower-case venue id, the first column of every row.
+
+    Attributes
+    ----------
+    last_event_ms : int or None
+        Event time of the row added last; whoever wants to know whether a message gave rows sets it
+        to None before. [UTC ms]
     """
 
     def __init__(self, venue: str) -> None:
         self.venue: Final = venue
+        self.last_event_ms: int | None = None
         self._rows: dict[str, list[tuple[object, ...]]] = {}
 
     def __len__(self) -> int:
@@ -62,6 +70,7 @@ class RowBuffer:
         """
         row = (self.venue, symbol, event_ms, available_ms, *columns, source, precedence)
         self._rows.setdefault(table, []).append(row)
+        self.last_event_ms = event_ms
 
     def take(self) -> Rows:
         """Return every row as checked frames, and forget them.
@@ -73,6 +82,28 @@ class RowBuffer:
         """
         taken, self._rows = self._rows, {}
         return {table: check(table, _frame(table, rows)) for table, rows in taken.items()}
+
+    def take_sound(self) -> tuple[Rows, tuple[SchemaError, ...]]:
+        """Return every row that fits its table, and what is wrong with each that does not.
+
+        For whoever records without anybody watching: one row that a venue should not have sent
+        must not cost the others.
+        """
+        taken, self._rows = self._rows, {}
+        refused: list[SchemaError] = []
+        sound = {table: _sound(table, rows, refused) for table, rows in taken.items()}
+        return {table: frame for table, frame in sound.items() if frame.height}, tuple(refused)
+
+
+def _sound(table: str, rows: list[tuple[object, ...]], refused: list[SchemaError]) -> pl.DataFrame:
+    try:
+        return check(table, _frame(table, rows))
+    except SchemaError as error:
+        if len(rows) == 1:
+            refused.append(error)
+            return empty(table)
+    half = len(rows) // 2
+    return pl.concat([_sound(table, rows[:half], refused), _sound(table, rows[half:], refused)])
 
 
 def _frame(table: str, rows: list[tuple[object, ...]]) -> pl.DataFrame:

@@ -1,0 +1,1 @@
+"""Live: venues followed as they speak, into the lake, with a record of how well they were heard."""
