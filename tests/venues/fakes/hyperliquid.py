@@ -4,7 +4,8 @@ In:  facts.   Out: the messages of a venue that publishes accounts instead of li
 Free of the connector; written from the exchange's documentation.
 
 What it is like: trades name the buyer and the seller; the book comes whole each time, so it has no
-sequence; candles are told while they grow and never said to be closed; a context has no time.
+sequence; candles are told while they grow and never said to be closed; a context has no time and
+counts both sides of open interest.
 """
 
 from __future__ import annotations
@@ -40,9 +41,7 @@ class FakeHyperliquid(FakeExchange):
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(
-            rest=f"http://127.0.0.1:{self.port}", stream=f"ws://127.0.0.1:{self.port}/ws"
-        )
+        return Endpoints(rest=f"http://127.0.0.1:{self.port}", stream=f"ws://127.0.0.1:{self.port}")
 
     # Websocket --------------------------------------------------------------------------------
 
@@ -99,7 +98,8 @@ class FakeHyperliquid(FakeExchange):
         mark = marks[-1]
         return {
             "funding": text(mark.funding_rate),
-            "openInterest": text(interests[-1].size if interests else 80_000.0),
+            # Both sides are counted.
+            "openInterest": text(2 * (interests[-1].size if interests else 80_000.0)),
             "prevDayPx": "49000.0",
             "dayNtlVlm": "1000000.0",
             "premium": "0.0001",
