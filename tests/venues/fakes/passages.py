@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-
 from tests.venues.fakes.exchange import Passage, Wire
 
 TOMORROW = {"zzNew": {"deep": [1, None, "x"]}, "zz": True, "zzText": "–"}
