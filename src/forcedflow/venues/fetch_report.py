@@ -1,0 +1,137 @@
+"""What became of a fetch: what was read, what was held already, what is missing and why.
+
+In:  outcomes of pieces.   Out: a `FetchReport`; gaps side by side as one.
+Pure: no I/O, no clock, no global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from forcedflow.errors import ForcedflowError
+from forcedflow.store import TableChange
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of the past that nobody asked holds.
+
+    Parameters
+    ----------
+    name : str
+        File or request that would hold it; their folder where several gaps became one.
+    tables : tuple of str
+        Tables without rows there.
+    start_ms, end_ms : int
+        Where, half-open. [UTC ms]
+    reason : str
+        Why, in words.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A piece that the venue should hold and that could not be had.
+
+    Parameters
+    ----------
+    name : str
+        The piece.
+    error : ForcedflowError
+        What went wrong; asking again may help.
+    """
+
+    name: str
+    error: ForcedflowError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a fetch is.
+
+    Parameters
+    ----------
+    done, total : int
+        Pieces; the total grows where a month is asked for by the day.
+    received_bytes : int
+        What came over the network so far. [bytes]
+    """
+
+    done: int
+    total: int
+    received_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchReport:
+    """What one fetch did.
+
+    Parameters
+    ----------
+    read : int
+        Pieces that were read and hold rows.
+    held : int
+        Pieces that were in the lake already and not asked for again.
+    received_bytes : int
+        What came over the network. [bytes]
+    tables : mapping of str to TableChange
+        What became of the rows.
+    gaps : tuple of Gap
+        What nobody asked holds, in the order of time.
+    failures : tuple of Failure
+        What could not be had; running again asks for it again.
+    warnings : tuple of str
+        What is to be said of what was read and of who refused us.
+    """
+
+    read: int = 0
+    held: int = 0
+    received_bytes: int = 0
+    tables: Mapping[str, TableChange] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        """Whether the lake holds anything of what was asked for."""
+        return self.read + self.held > 0
+
+
+def join_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Return gaps in the order of time, those that touch and have one cause as one.
+
+    Parameters
+    ----------
+    gaps : iterable of Gap
+        In any order.
+
+    Returns
+    -------
+    tuple of Gap
+        A joined one carries the folder of its files.
+
+    Examples
+    --------
+    >>> days = [Gap(f"a/{day}.zip", ("klines",), day, day + 1, "absent") for day in range(3)]
+    >>> join_gaps(days)
+    (Gap(name='a', tables=('klines',), start_ms=0, end_ms=3, reason='absent'),)
+    """
+    joined: dict[tuple[str, tuple[str, ...], str], list[Gap]] = {}
+    for gap in sorted(gaps, key=lambda gap: (gap.start_ms, gap.end_ms, gap.name)):
+        folder = gap.name.rpartition("/")[0] or gap.name
+        spans = joined.setdefault((folder, gap.tables, gap.reason), [])
+        if spans and gap.start_ms <= spans[-1].end_ms:
+            end_ms = max(gap.end_ms, spans[-1].end_ms)
+            spans[-1] = replace(spans[-1], name=folder, end_ms=end_ms)
+        else:
+            spans.append(gap)
+    everything = (gap for spans in joined.values() for gap in spans)
+    return tuple(sorted(everything, key=lambda gap: (gap.start_ms, gap.tables, gap.name)))
