@@ -1,0 +1,1 @@
+"""Signals: eight reasons why a cascade may be loading, each with its threshold and its record."""
