@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from forcedflow.instruments import Instrument
 from forcedflow.store.raw_log import Frame
@@ -274,3 +274,17 @@ class Connector(Protocol):
 
     def reader(self, instruments: Sequence[Instrument]) -> Reader:
         """Return a fresh reader for what `feeds` brings."""
+
+
+@runtime_checkable
+class HoldsTrades(Protocol):
+    """A connector whose venue can be asked for the trades of a few seconds, not of a day at once.
+
+    Recording asks it for what a broken connection missed; where a venue keeps no such record, its
+    connector leaves this out.
+    """
+
+    def trades_between(
+        self, http: Http, instrument: Instrument, start_ms: int, end_ms: int
+    ) -> Rows:
+        """Ask for the trades of ``[start_ms, end_ms)``. [UTC ms]"""
