@@ -1,6 +1,6 @@
 """The command line: which commands there are. Each lives in a file of its own name.
 
-In:  arguments.   Out: an exit status: 0 done, 2 usage, 3 no data, 5 data that breaks its schema.
+In:  arguments.   Out: an exit status: 0 done, 2 usage, 3 no data, 4 venue or network, 5 bad data.
 Commands are imported when they run, so that asking for help costs nothing.
 """
 
@@ -29,6 +29,7 @@ app = App(
 
 _COMMANDS = {
     "demo": ("demo", "Run a simulated market and show everything on it."),
+    "fetch": ("fetch", "Bring a venue's past into the lake: archives first, then HTTP."),
     "import": ("import_", "Read vendor files into the lake."),
     "coverage": ("coverage", "Show what the lake holds, its gaps and what each feed is worth."),
     "heatmap": ("heatmap", "Draw how much would be force-closed at every price, over time."),

@@ -214,7 +214,8 @@ class _Run:
             tables=self.tables,
             gaps=join_gaps(self.gaps),
             failures=tuple(self.failures),
-            warnings=(*self.guard.warnings, *self.remarks),
+            refusals=self.guard.refusals,
+            warnings=tuple(self.remarks),
         )
 
     def _ask(self, piece: Piece) -> _Answer:

@@ -87,8 +87,10 @@ class FetchReport:
         What nobody asked holds, in the order of time.
     failures : tuple of Failure
         What could not be had; running again asks for it again.
+    refusals : tuple of str
+        Hosts that refused us or did not answer, and what was said about it.
     warnings : tuple of str
-        What is to be said of what was read and of who refused us.
+        What is to be said of what was read.
     """
 
     read: int = 0
@@ -97,6 +99,7 @@ class FetchReport:
     tables: Mapping[str, TableChange] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     failures: tuple[Failure, ...] = ()
+    refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

@@ -40,7 +40,7 @@ class HostGuard:
         self._lock: Final = threading.Lock()
         self._failures: dict[str, int] = {}
         self._left_alone: dict[str, str] = {}
-        self._warnings: list[str] = []
+        self._refusals: list[str] = []
         self._received_bytes = 0
 
     @property
@@ -49,10 +49,10 @@ class HostGuard:
         return self._received_bytes
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def refusals(self) -> tuple[str, ...]:
         """Return what is to be said of hosts that were left alone."""
         with self._lock:
-            return tuple(self._warnings)
+            return tuple(self._refusals)
 
     def get(
         self, url: str, params: Mapping[str, str | int] | None = None, *, weight: Weight = 1
@@ -122,4 +122,4 @@ class HostGuard:
         with self._lock:
             if host not in self._left_alone:
                 self._left_alone[host] = reason
-                self._warnings.append(said)
+                self._refusals.append(said)
