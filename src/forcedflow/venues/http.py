@@ -196,7 +196,7 @@ class HttpClient:
 
     def _pause_asked(self, response: httpx2.Response) -> float | None:
         if response.status_code in {418, 429}:
-            return _retry_after(response.headers, self._default_pause_s)
+            return retry_after_s(response.headers, self._default_pause_s)
         if response.status_code == 200 and _refused(response.content) in _TOO_MANY:
             return self._default_pause_s
         return None
@@ -310,7 +310,8 @@ def _refused(body: bytes) -> int:
     return refusal.ret_code if refusal.ret_code in _TOO_MANY else min(refusal.code, 0)
 
 
-def _retry_after(headers: httpx2.Headers, default_s: float) -> float:
+def retry_after_s(headers: Mapping[str, str], default_s: float) -> float:
+    """Return the pause that a venue asks for, or a default where it names none. [s]"""
     text = headers.get("Retry-After", "")
     if _SECONDS.fullmatch(text):
         return float(text)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,13 +18,16 @@ from typing import Final
 
 import polars as pl
 
-from forcedflow.errors import NotThereError, UsageError
+from forcedflow.errors import FrameError, NotThereError, UsageError
 from forcedflow.instruments import Instrument
+from forcedflow.log import get_logger
 from forcedflow.settings import Settings, VenueSettings
 from forcedflow.venues.base import Capabilities, Rows, refuse_unknown
 from forcedflow.venues.connector import Connector, Http, Piece
+from forcedflow.venues.follow import Follower
 from forcedflow.venues.http import HttpClient
 from forcedflow.venues.registry import VenueRegistry
+from forcedflow.venues.row_buffer import RowBuffer
 
 BACKFILL_INTERVAL_MS: Final = 300_000
 """Length of the price bars of a back-fill: the map's own step."""
@@ -37,6 +41,9 @@ CONNECTORS: Final = {
 
 # Rows may become known after they happen; none of a back-fill's tables later than this.
 _LONGEST_LAG_MS: Final = 3_600_000
+
+
+_log = get_logger("venues")
 
 
 class NetworkVenue:
@@ -145,6 +152,44 @@ class NetworkVenue:
         )
         read = (rows for piece in planned for rows in read_piece(piece))
         return (own for rows in read if (own := _select(rows, tables, symbol, known)))
+
+    def stream(self, tables: Sequence[str], symbol: str) -> AsyncGenerator[Rows, None]:
+        """Yield rows as they become known, until closed.
+
+        A message that cannot be read is logged and passed over: the next one may be whole.
+
+        Raises
+        ------
+        UsageError
+            If a table cannot be followed or the symbol is not listed.
+        BlockedError
+            If the venue refuses this address.
+        """
+        refuse_unknown(self, tables, symbol, self.capabilities.streamed)
+        return self._follow(tables, self.instrument(symbol))
+
+    async def _follow(
+        self, tables: Sequence[str], instrument: Instrument
+    ) -> AsyncGenerator[Rows, None]:
+        reader, buffer = self.connector.reader((instrument,)), RowBuffer(self.name)
+        asked = pl.lit(True)
+        async with (
+            Follower(
+                self.connector, tables, (instrument,), self.http, proxy=self.proxy
+            ) as follower,
+            aclosing(follower.batches()) as batches,
+        ):
+            async for batch in batches:
+                for frame in batch:
+                    try:
+                        requests = reader.read(frame, buffer)
+                    except FrameError as error:
+                        _log.warning("unreadable", connection=frame.connection, reason=str(error))
+                        continue
+                    for request in requests:
+                        follower.ask(request)
+                if rows := _select(buffer.take(), tables, instrument.symbol, asked):
+                    yield rows
 
 
 def read_piece(piece: Piece) -> Iterator[Rows]:
