@@ -206,6 +206,10 @@ class FakeBinance(FakeExchange):
         for channel in ("depth@100ms", "depth@500ms", "depth"):
             yield Message(f"{_stream(fact.kind)}@{channel}", body)
 
+    def empties(self) -> Sequence[tuple[str, str]]:
+        # Its one array is the book's, and an empty change of that is a fact like any other.
+        return ()
+
     # HTTP -------------------------------------------------------------------------------------
 
     def answer(self, path: str, query: dict[str, str], body: Json) -> Json:

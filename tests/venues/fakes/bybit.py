@@ -10,7 +10,7 @@ Inverse sizes are USD. Lists over HTTP begin with the newest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -148,6 +148,13 @@ class FakeBybit(FakeExchange):
             "u": self._update[kind],
             "seq": 7_000_000 + self._update[kind] * 5,
         }
+
+    def empties(self) -> Sequence[tuple[str, str]]:
+        topics = ("allLiquidation.BTCUSDT", "publicTrade.BTCUSDT", "kline.1.BTCUSDT")
+        return [
+            (topic, f'{{"topic":"{topic}","type":"snapshot","ts":1790000000000,"data":[]}}')
+            for topic in topics
+        ]
 
     # HTTP -------------------------------------------------------------------------------------
 

@@ -67,6 +67,10 @@ class FakeExchange(abc.ABC):
         Everything that happened, whether or not a socket carried it: HTTP answers from it.
     requests : list of str
         Paths asked for over HTTP (on Hyperliquid the type of the question).
+    asked_at_s : list of float
+        When each was asked. [s, monotonic]
+    said : int
+        Messages sent over websockets, replies included.
     """
 
     venue: str
@@ -74,6 +78,8 @@ class FakeExchange(abc.ABC):
     def __init__(self) -> None:
         self.history: list[Fact] = []
         self.requests: list[str] = []
+        self.asked_at_s: list[float] = []
+        self.said = 0
         self.books: dict[Kind, TrueBook] = {"linear": TrueBook(), "inverse": TrueBook()}
         self.handshakes = 0
         self._faults: list[HttpFault] = []
@@ -166,15 +172,20 @@ class FakeExchange(abc.ABC):
         """Give a wrong answer over HTTP."""
         self._faults.append(fault)
 
+    @abc.abstractmethod
+    def empties(self) -> Sequence[tuple[str, str]]:
+        """Return messages that hold no entry, with their channels."""
+
     def listeners(self, channel: str) -> int:
-        """Return how many live connections hear a channel."""
+        """Return how many live connections hear a channel, or one whose name begins so."""
         return sum(
-            channel in connection.channels and not connection.deaf.is_set()
+            any(heard.startswith(channel) for heard in tuple(connection.channels))
+            and not connection.deaf.is_set()
             for connection in tuple(self._connections)
         )
 
     def wait_for(self, *channels: str) -> None:
-        """Return once every channel is heard by someone."""
+        """Return once every channel is heard by someone; the beginning of a name will do."""
         self.wait_until(lambda: all(map(self.listeners, channels)), f"subscriptions to {channels}")
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
@@ -219,6 +230,7 @@ class FakeExchange(abc.ABC):
         asked = msgspec.json.decode(body) if body else None
         name = asked["type"] if isinstance(asked, dict) and "type" in asked else request.path
         self.requests.append(name)
+        self.asked_at_s.append(time.monotonic())
         for fault in self._faults:
             if fault.times and name.startswith(fault.path):
                 fault.times -= 1
@@ -269,13 +281,13 @@ class FakeExchange(abc.ABC):
                 return
             before = set(connection.channels)
             for reply in self.control(connection, said.data):
-                await connection.socket.send_str(msgspec.json.encode(reply).decode())
+                await self._send(connection, [msgspec.json.encode(reply).decode()])
             await self._greet(connection, connection.channels - before)
 
     async def _greet(self, connection: Connection, channels: Iterable[str]) -> None:
         for channel in sorted(channels):
             for message in self.greet(channel):
-                await connection.socket.send_str(self.wrap(connection, message))
+                await self._send(connection, [self.wrap(connection, message)])
 
     async def _publish(self, facts: list[Fact], passage: Passage, unsaid: bool) -> None:
         told: list[Message] = []
@@ -311,6 +323,7 @@ class FakeExchange(abc.ABC):
                     await connection.socket.send_bytes(message)
             except ConnectionError:
                 return  # the client has left: nobody is there to hear the rest
+            self.said += 1
 
     async def _cut(self) -> None:
         for connection in tuple(self._connections):

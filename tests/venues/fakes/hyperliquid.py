@@ -10,7 +10,7 @@ counts both sides of open interest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -38,6 +38,10 @@ _BOOK_LEVELS = 20
 
 class FakeHyperliquid(FakeExchange):
     venue = "hyperliquid"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accounts_asked: set[str] = set()
 
     @property
     def endpoints(self) -> Endpoints:
@@ -110,6 +114,14 @@ class FakeHyperliquid(FakeExchange):
             "dayBaseVlm": "20.0",
         }
 
+    def empties(self) -> Sequence[tuple[str, str]]:
+        time_ms = max(self.books["linear"].past, default=0) + 1
+        book = f'{{"coin":"BTC","time":{time_ms},"levels":[[],[]]}}'
+        return (
+            ("trades", '{"channel":"trades","data":[]}'),
+            ("l2Book", f'{{"channel":"l2Book","data":{book}}}'),
+        )
+
     # HTTP -------------------------------------------------------------------------------------
 
     def answer(self, path: str, query: dict[str, str], body: Json) -> Json:
@@ -163,6 +175,7 @@ class FakeHyperliquid(FakeExchange):
         ][:500]
 
     def _account(self, user: str) -> Json:
+        self.accounts_asked.add(user)
         held = [fact for fact in self._facts(Position) if fact.account == user]
         held = [fact for fact in held if fact.time_ms == held[-1].time_ms]
         value = text(held[-1].account_value_usd) if held else "0.0"
