@@ -1,0 +1,157 @@
+"""Bybit, described: where each question and each stream is answered in this package.
+
+In:  endpoints.   Out: a `forcedflow.venues.connector.Connector`.
+Free of sockets and state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from forcedflow.instruments import ContractKind, Instrument
+from forcedflow.venues.base import Capabilities
+from forcedflow.venues.bybit import rest, stream
+from forcedflow.venues.bybit.archive import archive_pieces
+from forcedflow.venues.bybit.history import History
+from forcedflow.venues.bybit.parse_listing import parse_cursor, parse_instruments, parse_time
+from forcedflow.venues.bybit.reader import BybitReader
+from forcedflow.venues.bybit.spec import CAPABILITIES, ENDPOINTS, RATE_LIMIT, VENUE
+from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll, RateLimit
+
+_KINDS: Final[tuple[ContractKind, ...]] = ("linear", "inverse", "spot")
+
+
+class BybitConnector:
+    """Bybit's linear and inverse perpetuals and spot pairs.
+
+    Parameters
+    ----------
+    endpoints : Endpoints, optional
+        Where it answers, if elsewhere than the venue says.
+    """
+
+    def __init__(self, endpoints: Endpoints | None = None) -> None:
+        self._endpoints: Final = endpoints or ENDPOINTS
+
+    @property
+    def name(self) -> str:
+        """Return the lower-case venue id."""
+        return VENUE
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what can be asked of it."""
+        return CAPABILITIES
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Return where it answers."""
+        return self._endpoints
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """Return how fast it may be asked."""
+        return RATE_LIMIT
+
+    def instruments(self, http: Http) -> tuple[Instrument, ...]:
+        """Ask for the contracts listed, and return them with tick and contract sizes.
+
+        Raises
+        ------
+        VenueError
+            If the venue refuses.
+        FrameError
+            If its reply is not what it should be.
+        """
+        return tuple(
+            instrument
+            for kind in _KINDS
+            for page in rest.get_instruments(http, self._endpoints.rest, kind, parse_cursor)
+            for instrument in parse_instruments(page, kind)
+        )
+
+    def server_time_ms(self, http: Http) -> int:
+        """Ask for the venue's clock. [UTC ms]
+
+        Raises
+        ------
+        VenueError
+            If the venue refuses.
+        FrameError
+            If its reply is not what it should be.
+        """
+        return parse_time(rest.get_time(http, self._endpoints.rest))
+
+    def pieces(
+        self,
+        http: Http,
+        tables: Sequence[str],
+        instrument: Instrument,
+        start_ms: int,
+        end_ms: int,
+        now_ms: int,
+        interval_ms: int,
+    ) -> tuple[Piece, ...]:
+        """Return what to ask for to hold event times ``[start_ms, end_ms)``; asks for nothing yet.
+
+        Trades are in the public archive, a file a day; everything else is asked for over HTTP.
+
+        Parameters
+        ----------
+        http : Http
+            Who will ask.
+        tables : sequence of str
+            Those that the instrument does not have give no pieces.
+        instrument : Instrument
+        start_ms, end_ms : int
+            [UTC ms]
+        now_ms : int
+            Local clock. [UTC ms]
+        interval_ms : int
+            Length of price bars. [ms]
+
+        Raises
+        ------
+        UsageError
+            If bars of a length are wanted that the venue does not have.
+        """
+        history = History(http, self._endpoints.rest, instrument, now_ms)
+
+        def over_http(table: str, first_ms: int, last_ms: int) -> tuple[Piece, ...]:
+            return history.pieces(table, first_ms, last_ms, interval_ms)
+
+        asked = [table for table in dict.fromkeys(tables) if table != "trades"]
+        found = [piece for table in asked for piece in over_http(table, start_ms, end_ms)]
+        if "trades" in tables:
+            found += archive_pieces(
+                http,
+                ("trades",),
+                instrument,
+                start_ms,
+                end_ms,
+                now_ms,
+                interval_ms,
+                over_http,
+                root=self._endpoints.archive,
+            )
+        return tuple(found)
+
+    def feeds(
+        self, tables: Sequence[str], instruments: Sequence[Instrument], interval_ms: int
+    ) -> tuple[tuple[Feed, ...], tuple[Poll, ...]]:
+        """Return the connections and polls that carry these tables of these instruments.
+
+        Raises
+        ------
+        UsageError
+            If bars of a length are wanted that the venue does not have.
+        """
+        return (
+            stream.feeds(self._endpoints.stream, tables, instruments, interval_ms),
+            stream.polls(self._endpoints.rest, tables, instruments, interval_ms),
+        )
+
+    def reader(self, instruments: Sequence[Instrument]) -> BybitReader:
+        """Return a fresh reader for what `feeds` brings."""
+        return BybitReader(instruments, self._endpoints.rest)
