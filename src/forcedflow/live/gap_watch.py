@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from forcedflow.store.raw_log import Frame
+from forcedflow.venues.websocket import SUCCEEDED
+
+_SUCCEEDED = SUCCEEDED.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class GapWatch:
         if name not in self._carries:
             return None
         if frame.kind == "closed":
+            if frame.raw == _SUCCEEDED:
+                return None  # the connection that follows was heard before this one ended
             since_ms = self._last_ms.get(name, frame.received_ms)
             self._down.setdefault(name, _Down(since_ms, frame.raw.decode(errors="replace")))
             return None

@@ -61,7 +61,7 @@ class RowWriter:
         """Return how many rows a venue's messages gave so far, by table."""
         return dict(sorted(self._read.get(venue, Counter()).items()))
 
-    def write(self, buffers: Iterable[RowBuffer]) -> tuple[SchemaError, ...]:
+    def write(self, buffers: Iterable[RowBuffer]) -> tuple[tuple[str, SchemaError], ...]:
         """Write everything that buffers hold, and what an earlier write could not.
 
         Parameters
@@ -71,8 +71,8 @@ class RowWriter:
 
         Returns
         -------
-        tuple of SchemaError
-            One for each row that does not fit its table, which is left out.
+        tuple of (str, SchemaError)
+            Venue and fault of each row that does not fit its table, which is left out.
 
         Raises
         ------
@@ -81,11 +81,11 @@ class RowWriter:
             holds it, and `MOST_UNWRITTEN` rows wait by now. With fewer the rows wait for the next
             write and `problem` says why.
         """
-        refused: list[SchemaError] = []
+        refused: list[tuple[str, SchemaError]] = []
         with self._lock:
             for buffer in buffers:
                 rows, unfit = buffer.take_sound()
-                refused += unfit
+                refused += [(buffer.venue, error) for error in unfit]
                 self._keep(rows)
                 read = self._read.setdefault(buffer.venue, Counter())
                 read.update({table: frame.height for table, frame in rows.items()})

@@ -90,6 +90,7 @@ class VenueRecorder:
         carries |= {poll.request.connection: poll.carries for poll in polls}
         self._outages = GapWatch(carries)
         self._watches = {name: ConnectionWatch(name) for name in carries}
+        self.leaving = False
         self._said_ns: dict[str, int] = {}
 
     @property
@@ -118,7 +119,7 @@ class VenueRecorder:
         outages: list[Outage] = []
         buffer = self._buffer
         for frame in frames:
-            if outage := self._outages.see(frame):
+            if not self.leaving and (outage := self._outages.see(frame)):
                 outages.append(outage)
             watch = self._watch(frame.connection)
             buffer.last_event_ms = None
@@ -141,8 +142,12 @@ class VenueRecorder:
             self.refused_rows += 1
             self._say(now_ns, f"row of {error.table}", str(error))
 
-    def end_outages(self, now_ms: int) -> tuple[Outage, ...]:
-        """Return the outages that have not ended by now, which is the end. [UTC ms]"""
+    def leave(self, now_ms: int) -> tuple[Outage, ...]:
+        """Return the outages that have not ended by now. [UTC ms]
+
+        What is closed from here on is closed by us.
+        """
+        self.leaving = True
         return self._outages.end(now_ms)
 
     def add_gap(self, gap: FeedGap) -> None:
