@@ -26,7 +26,7 @@ from forcedflow.units import DAY_MS
 from forcedflow.venues.base import PRECEDENCE_ARCHIVE, Rows
 from forcedflow.venues.connector import Http, Piece
 from forcedflow.venues.importers.columns import Field, read_columns, refuse
-from forcedflow.venues.importers.parsed import rows, settle
+from forcedflow.venues.importers.parsed import Parsed, rows, settle
 from forcedflow.venues.importers.vendor_file import read_csv
 
 RestTail: TypeAlias = Callable[[str, int, int], tuple[Piece, ...]]
@@ -87,21 +87,23 @@ def archive_pieces(
             pieces += rest_tail("trades", day_ms, now_ms)
             continue
         name = _name(instrument, day_ms)
+        file = _File(http, f"{(root or ROOT).rstrip('/')}/{name}", instrument)
         pieces.append(
             Piece(
                 name=name,
                 tables=frozenset({"trades"}),
                 start_ms=day_ms,
                 end_ms=next_ms,
-                read=_File(http, f"{(root or ROOT).rstrip('/')}/{name}", instrument).read,
+                read=file.read,
                 instead=rest_tail("trades", day_ms, next_ms),
                 host="archive",
+                remarks=file.remarks,
             )
         )
     return tuple(pieces)
 
 
-def parse_trades(file: str, data: bytes, instrument: Instrument) -> pl.DataFrame:
+def parse_trades(file: str, data: bytes, instrument: Instrument) -> Parsed:
     """Return the trades of one file.
 
     Parameters
@@ -115,7 +117,7 @@ def parse_trades(file: str, data: bytes, instrument: Instrument) -> pl.DataFrame
 
     Returns
     -------
-    polars.DataFrame
+    Parsed
         Rows of ``trades``. Sizes of inverse contracts are dollars; the coins are dollars at the
         price of the trade.
 
@@ -130,21 +132,25 @@ def parse_trades(file: str, data: bytes, instrument: Instrument) -> pl.DataFrame
         raise DamagedFileError(file, f"is no readable gzip: {error}") from error
     raw = read_csv(file, text)
     frame = _spot(file, raw) if instrument.kind == "spot" else _contract(file, raw, instrument)
-    settled = settle(file, {"trades": [_as_rows(frame, instrument)]})
-    return settled.frames["trades"]
+    return settle(file, {"trades": [_as_rows(frame, instrument)]})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _File:
     """One file, from its address to its rows."""
 
     http: Http
     url: str
     instrument: Instrument
+    warnings: tuple[str, ...] = ()
 
     def read(self) -> Rows:
-        data = self.http.get(self.url, weight=0)
-        return {"trades": parse_trades(self.url, data, self.instrument)}
+        parsed = parse_trades(self.url, self.http.get(self.url, weight=0), self.instrument)
+        self.warnings = parsed.warnings
+        return parsed.frames
+
+    def remarks(self) -> tuple[str, ...]:
+        return self.warnings
 
 
 def _name(instrument: Instrument, day_ms: int) -> str:
