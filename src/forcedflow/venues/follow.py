@@ -151,7 +151,8 @@ class Follower:
         self._venue, self._http, self._proxy, self._now_ns = connector.name, http, proxy, now_ns
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._patience = patience or Patience()
-        self._inbox = inbox or Inbox()
+        # An empty inbox is false.
+        self._inbox = Inbox() if inbox is None else inbox
         self.feeds, self.polls = connector.feeds(tables, instruments, interval_ms)
         self._leave = asyncio.Event()
         self._renew = {feed.name: asyncio.Event() for feed in self.feeds}
