@@ -24,7 +24,7 @@ from rich.console import Console
 
 from forcedflow.cli.app import app
 from forcedflow.errors import ForcedflowError
-from forcedflow.settings import Settings
+from forcedflow.settings import FILE_ONLY, Settings, VenueSettings
 from forcedflow.tables import TABLES, Column, Table
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -181,27 +181,45 @@ def _errors_page() -> str:
 
 
 def _settings_page() -> str:
+    def variable(name: str) -> str:
+        return "–" if name in FILE_ONLY else f"`FORCEDFLOW_{name.upper()}`"
+
     documented = _documented_parameters(Settings)
     rows = (
         (
             f"`{field.name}`",
-            f"`FORCEDFLOW_{field.name.upper()}`",
-            f"`{field.default}`",
-            documented[field.name].replace(f" `FORCEDFLOW_{field.name.upper()}`.", ""),
+            variable(field.name),
+            _default(field),
+            documented[field.name].replace(f" {variable(field.name)}.", ""),
         )
         for field in msgspec.structs.fields(Settings)
+    )
+    of_a_venue = _documented_parameters(VenueSettings)
+    venue_rows = (
+        (f"`{field.name}`", _default(field), of_a_venue[field.name])
+        for field in msgspec.structs.fields(VenueSettings)
     )
     return (
         f"{_HEAD}# Settings\n\n"
         "Read once per command. An option of the command wins over the environment, the\n"
         "environment over the file. The file is `~/.config/forcedflow/config.toml`, or the one\n"
         "that `FORCEDFLOW_CONFIG` names; an unknown field in it is refused. Secrets never belong\n"
-        "in it.\n\n"
+        "in it: a proxy with a password goes into the environment. No proxy is ever printed.\n\n"
         + _markdown_table(("in the file", "in the environment", "default", "meaning"), rows)
+        + "\n## One venue\n\nA table of the file for each, such as `[venues.binance]`.\n\n"
+        + _markdown_table(("in the file", "default", "meaning"), venue_rows)
         + "\n```toml\n"
-        'lake = "~/market/lake"\n'
+        'lake = "~/market/lake"\n\n'
+        "[venues.binance]\n"
+        'rest = "https://fapi.mirror.example"\n'
+        'proxy = "http://localhost:3128"\n'
         "```\n"
     )
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    # Without a default value a field has a factory, or none is its default: nothing is set.
+    return f"`{field.default}`" if isinstance(field.default, str) else "none"
 
 
 def _documented_parameters(documented: type) -> dict[str, str]:

@@ -97,5 +97,21 @@ def configure(
     root.handlers[:] = [handler]
     root.setLevel(level)
     root.propagate = False
-    # Its own hook would print every repeated request; what repeats in vain is an error anyway.
-    stamina.instrumentation.set_on_retry_hooks([])
+    report_retries_here()
+
+
+def report_retries_here() -> None:
+    """Log requests that are asked again like everything else, for the whole process.
+
+    Left alone, the library that repeats them prints on standard output, where results belong.
+    """
+    stamina.instrumentation.set_on_retry_hooks([_report_retry])
+
+
+def _report_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    get_logger("venues").info(
+        "asked again",
+        problem=str(details.caused_by),
+        attempt=details.retry_num,
+        wait_s=round(details.wait_for, 2),
+    )

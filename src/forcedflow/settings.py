@@ -10,10 +10,14 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from forcedflow.errors import UsageError
+
+FILE_ONLY: Final = frozenset({"venues"})
+"""Settings that no variable can hold: they are tables."""
 
 
 class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,8 +25,12 @@ class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Parameters
     ----------
-    rest, stream, archive : str, optional
-        Roots of its HTTP interface, its websockets and its public files.
+    rest : str, optional
+        Root of its HTTP interface.
+    stream : str, optional
+        Root of its websockets.
+    archive : str, optional
+        Root of its public files.
     others : dict of str to str
         Further roots by name, for a venue that spreads itself over several hosts.
     proxy : str, optional
@@ -94,7 +102,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     elif named:
         raise UsageError(f"FORCEDFLOW_CONFIG names {path}, which does not exist")
     for field in msgspec.structs.fields(Settings):
-        if field.name == "venues":  # a table does not fit a variable
+        if field.name in FILE_ONLY:
             continue
         # An empty variable is an unset one: it must not mean the folder one happens to be in.
         if value := variables.get(f"FORCEDFLOW_{field.name.upper()}"):

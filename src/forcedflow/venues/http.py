@@ -121,15 +121,13 @@ class HttpClient:
         self, url: str, params: Mapping[str, str | int] | None = None, *, weight: Weight = 1
     ) -> bytes:
         """Return the body of a GET. ``url`` is absolute."""
-        request = self._client.build_request("GET", url, params=params)
-        return self._ask(request, weight, _name(request, params))
+        return self._ask(self._build("GET", url, params=params), weight, params)
 
     def post(self, url: str, body: Mapping[str, object], *, weight: Weight = 1) -> bytes:
         """Return the body of a POST of JSON."""
         content = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"}
-        request = self._client.build_request("POST", url, content=content, headers=headers)
-        return self._ask(request, weight, _name(request, body))
+        return self._ask(self._build("POST", url, content=content, headers=headers), weight, body)
 
     def close(self) -> None:
         """Close every connection; threads that wait for a limit give up."""
@@ -146,7 +144,28 @@ class HttpClient:
         if self._closed.wait(seconds):
             raise VenueError(self.venue, "the connection to it was closed while waiting")
 
-    def _ask(self, request: httpx2.Request, weight: Weight, name: str) -> bytes:
+    def _build(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Request:
+        try:
+            return self._client.build_request(
+                method, url, params=params, content=content, headers=headers
+            )
+        except httpx2.InvalidURL as error:
+            raise UsageError(
+                f"{self.venue}: {url!r} is no address: {error}\nhint: see its settings"
+            ) from error
+
+    def _ask(
+        self, request: httpx2.Request, weight: Weight, params: Mapping[str, object] | None
+    ) -> bytes:
+        name = _name(request, params)
         pauses = _Pauses(self._max_pause_s)
         attempts = stamina.retry_context(
             on=_TransientError,

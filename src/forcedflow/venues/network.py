@@ -20,7 +20,7 @@ import polars as pl
 
 from forcedflow.errors import FrameError, NotThereError, UsageError
 from forcedflow.instruments import Instrument
-from forcedflow.log import get_logger
+from forcedflow.log import get_logger, report_retries_here
 from forcedflow.settings import Settings, VenueSettings
 from forcedflow.venues.base import Capabilities, Rows, refuse_unknown
 from forcedflow.venues.connector import Connector, Http, Piece
@@ -212,7 +212,7 @@ def read_piece(piece: Piece) -> Iterator[Rows]:
 
 
 def connect_venue(name: str, settings: Settings) -> NetworkVenue:
-    """Return a venue that answers over the network.
+    """Return a venue that answers over the network; requests that are repeated go to our log.
 
     Parameters
     ----------
@@ -243,6 +243,7 @@ def connect_venue(name: str, settings: Settings) -> NetworkVenue:
                 others={**endpoints.others, **own.others},
             )
         )
+    report_retries_here()
     proxy = own.proxy or settings.proxy
     return NetworkVenue(connector, HttpClient(name, connector.rate_limit, proxy), proxy)
 
