@@ -9,14 +9,15 @@ whole and constants are arguments.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
 
 from forcedflow.units import F8, I8, F8x2
 
-F8x3 = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
+B1x2: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+F8x3: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
 
 
 class Venues(NamedTuple):
@@ -26,8 +27,8 @@ class Venues(NamedTuple):
     ``share``: of all depth, shape (v,). [1]
     ``fund``: insurance fund, shape (v,). [USD]
     ``delay``: steps from trigger to order, at least 1, shape (v,).
+    ``buffer``: distance from a trigger to bankruptcy, shape (v,). [1]
     ``width``: of a bin. [1]
-    ``buffer``: distance from a trigger to bankruptcy. [1]
     ``mark_gain``: share of the gap to last price and index that the mark price closes a step. [1]
     ``coupling``: share of the gap to the index that arbitrage closes a step. [1]
     ``kept``: share of consumed depth that is still missing a step later. [1]
@@ -38,8 +39,8 @@ class Venues(NamedTuple):
     share: F8
     fund: F8
     delay: I8
+    buffer: F8
     width: float
-    buffer: float
     mark_gain: float
     coupling: float
     kept: float
@@ -64,9 +65,12 @@ class Scenarios(NamedTuple):
 class Ends(NamedTuple):
     """What became of each scenario.
 
-    ``last``, ``furthest``: final and furthest distance of the depth-weighted last price, (s,). [1]
-    ``sold``, ``deleveraged``, ``lost``: forced flow executed, forced flow closed against winners,
-    and what the funds paid, shape (s, v). [USD]
+    ``last``: final distance of the depth-weighted last price, shape (s,). [1]
+    ``furthest``: its largest, never below 0, shape (s,). [1]
+    ``sold``, ``deleveraged``, ``waiting``: forced flow executed, closed against winners, and not
+    yet at the book when time was up; together all that was triggered, shape (s, v). [USD]
+    ``lost``: what the funds paid, shape (s, v). [USD]
+    ``exhausted``: whether a book was ever asked for more than it held, shape (s, v).
     ``trace``: (t, v, 3) of the first scenario: last, mark [1], sold [USD]; or no steps at all.
     """
 
@@ -74,7 +78,9 @@ class Ends(NamedTuple):
     furthest: F8
     sold: F8x2
     deleveraged: F8x2
+    waiting: F8x2
     lost: F8x2
+    exhausted: B1x2
     trace: F8x3
 
 
@@ -97,38 +103,33 @@ def fixed_points(
     ``order``: extra market flow at that distance, shape (s,). [USD]
     ``supply_factor``, ``demand_factor``: shape (s,). [1]
     Writes ``end`` [1] and ``forced`` [USD], shape (s,). Where depth runs out, ``end`` is the edge
-    of the stage and ``forced`` all of it.
+    of the stage, or the shock where that is beyond, and ``forced`` all of it.
     """
     bins = supply.size - 1
     for s in range(shock.size):
         fs, fd = supply_factor[s], demand_factor[s]
-        start = min(shock[s], bins * width)
-        position = start / width
+        here = min(shock[s], bins * width)
+        position = here / width
         b = min(int(position), bins - 1)
         inside = position - b
         taken = fd * (demand[b] + (demand[b + 1] - demand[b]) * inside)
         need = order[s] + fs * (supply[b] + (supply[b + 1] - supply[b]) * inside)
-        here = start
-        found = need <= 0.0
-        while not found and b < bins:
-            edge = (b + 1) * width
-            # Excess of what must be absorbed over what was, at this bin's far edge.
-            need_edge = order[s] + fs * supply[b + 1]
-            had_edge = fd * demand[b + 1] - taken
-            if had_edge >= need_edge:
-                need_here = order[s] + fs * (supply[b] + (supply[b + 1] - supply[b]) * inside)
-                had_here = fd * (demand[b] + (demand[b + 1] - demand[b]) * inside) - taken
-                gap_here, gap_edge = need_here - had_here, need_edge - had_edge
-                if gap_here > 0.0:
-                    here = here + (edge - here) * gap_here / (gap_here - gap_edge)
-                found = True
-            else:
+        if need > 0.0:
+            # The move stops where depth less supply has risen to this.
+            level = order[s] + taken
+            excess = need
+            while b < bins:
+                edge_excess = level - (fd * demand[b + 1] - fs * supply[b + 1])
+                edge = (b + 1) * width
+                if edge_excess <= 0.0:
+                    # Both cumulatives are straight within a bin, so their difference is.
+                    here = min(here + (edge - here) * excess / (excess - edge_excess), edge)
+                    break
+                here, excess = edge, edge_excess
                 b += 1
-                here = edge
-                inside = 0.0
         position = here / width
         b = min(int(position), bins - 1)
-        end[s] = here
+        end[s] = max(here, shock[s])
         forced[s] = fs * (supply[b] + (supply[b + 1] - supply[b]) * (position - b))
 
 
@@ -172,19 +173,15 @@ def _hit(demand: F8, width: float, base: float, taken: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _executed(arriving: float, mean: float, worst: float, fund: F8, v: int) -> float:
-    # What of an arriving order is sold. Filling beyond bankruptcy costs the fund; once that is
-    # empty, the venue closes the rest against winners instead of selling it.
-    beyond = mean - worst
-    if beyond <= 0.0:
-        return arriving
-    loss = arriving * beyond
-    if loss <= fund[v]:
-        fund[v] -= loss
-        return arriving
-    paid = fund[v] / loss
-    fund[v] = 0.0
-    return arriving * paid
+def _overdrawn(fill: float, low: float, high: float) -> tuple[float, float]:
+    # Of positions bankrupt evenly between two distances: the share that a fill is beyond, and its
+    # mean excess over all of them. [1, 1]
+    if fill <= low:
+        return 0.0, 0.0
+    if fill >= high:
+        return 1.0, fill - 0.5 * (low + high)
+    share = (fill - low) / (high - low)
+    return share, 0.5 * share * (fill - low)
 
 
 @njit(cache=True, nogil=True)
@@ -192,13 +189,19 @@ def waves(venues: Venues, scenarios: Scenarios, ends: Ends) -> None:
     """Step every scenario through time: triggers, latency, book, refill, coupling, insurance."""
     n, steps = venues.supply.shape[0], scenarios.path.shape[1]
     width, slots = venues.width, venues.delay.max() + 1
-    queue = np.zeros((n, slots))
-    consumed, mark, high_mark = np.zeros(n), np.zeros(n), np.zeros(n)
+    # Each slot holds one step's triggers of one venue: what is due, and from where to where the
+    # mark price moved when they fell.
+    queue, nearest, farthest = (
+        np.zeros((n, slots)),
+        np.zeros((n, slots)),
+        np.zeros((n, slots)),
+    )
+    taken, mark, high_mark = np.zeros(n), np.zeros(n), np.zeros(n)
     triggered, last, pull = np.zeros(n), np.zeros(n), np.zeros(n)
     fund = np.zeros(n)
     for s in range(scenarios.path.shape[0]):
         queue[:] = 0.0
-        consumed[:] = 0.0
+        taken[:] = 0.0
         mark[:] = 0.0
         high_mark[:] = 0.0
         triggered[:] = 0.0
@@ -206,28 +209,45 @@ def waves(venues: Venues, scenarios: Scenarios, ends: Ends) -> None:
         fund[:] = venues.fund
         ends.sold[s] = 0.0
         ends.deleveraged[s] = 0.0
+        ends.lost[s] = 0.0
+        ends.exhausted[s] = False
         far = index = 0.0
         for t in range(steps):
+            # What is taken is kept in dollars of the whole book: makers who leave take orders from
+            # beyond the hole and do not make it wider.
             depth = scenarios.depth_factor[s] * scenarios.left[s, t]
             slot = t % slots
             index = 0.0
             for v in range(n):
                 base = scenarios.path[s, t] + pull[v]
+                demand = venues.demand[v]
                 if t == 0:
-                    consumed[v] += scenarios.order[s] * venues.share[v]
+                    taken[v] += scenarios.order[s] * venues.share[v] / depth
                 arriving = queue[v, slot]
                 queue[v, slot] = 0.0
-                demand = venues.demand[v]
                 if arriving > 0.0:
-                    before = _hit(demand, width, base, consumed[v] / depth)
-                    after = _hit(demand, width, base, (consumed[v] + arriving) / depth)
-                    worst = high_mark[v] + venues.buffer
-                    sold = _executed(arriving, 0.5 * (before + after), worst, fund, v)
+                    before = _hit(demand, width, base, taken[v])
+                    after = _hit(demand, width, base, taken[v] + arriving / depth)
+                    share, excess = _overdrawn(
+                        0.5 * (before + after),
+                        nearest[v, slot] + venues.buffer[v],
+                        farthest[v, slot] + venues.buffer[v],
+                    )
+                    sold, loss = arriving, arriving * excess
+                    if loss > fund[v]:
+                        # The fund bears what it can; the rest of those beyond bankruptcy is closed
+                        # against winners instead of sold.
+                        sold -= arriving * share * (1.0 - fund[v] / loss)
+                        loss = fund[v]
+                    fund[v] -= loss
+                    ends.lost[s, v] += loss
                     ends.sold[s, v] += sold
                     ends.deleveraged[s, v] += arriving - sold
-                    consumed[v] += sold
-                last[v] = _hit(demand, width, base, consumed[v] / depth)
-                consumed[v] *= venues.kept
+                    taken[v] += sold / depth
+                last[v] = _hit(demand, width, base, taken[v])
+                if _at(demand, base / width) + taken[v] > demand[demand.size - 1]:
+                    ends.exhausted[s, v] = True
+                taken[v] *= venues.kept
                 index += last[v] * venues.share[v]
             far = max(far, index)
             for v in range(n):
@@ -235,11 +255,14 @@ def waves(venues: Venues, scenarios: Scenarios, ends: Ends) -> None:
                 # Half its own last price, half the index of all: what venues' marks come to.
                 mark[v] += venues.mark_gain * (0.5 * (last[v] + index) - mark[v])
                 if mark[v] > high_mark[v]:
-                    high_mark[v] = mark[v]
                     due = scenarios.forced_factor[s] * _at(venues.supply[v], mark[v] / width)
                     if due > triggered[v]:
-                        queue[v, (t + venues.delay[v]) % slots] += due - triggered[v]
+                        ahead = (t + venues.delay[v]) % slots
+                        queue[v, ahead] = due - triggered[v]
+                        nearest[v, ahead] = high_mark[v]
+                        farthest[v, ahead] = mark[v]
                         triggered[v] = due
+                    high_mark[v] = mark[v]
                 if s == 0 and ends.trace.shape[0] == steps:
                     ends.trace[t, v, 0] = last[v]
                     ends.trace[t, v, 1] = mark[v]
@@ -247,4 +270,4 @@ def waves(venues: Venues, scenarios: Scenarios, ends: Ends) -> None:
         ends.last[s] = index
         ends.furthest[s] = far
         for v in range(n):
-            ends.lost[s, v] = venues.fund[v] - fund[v]
+            ends.waiting[s, v] = queue[v].sum()

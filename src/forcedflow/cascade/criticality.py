@@ -74,7 +74,7 @@ class Criticality:
 
 def branching_number(stage: Stage, stretch: float = STRETCH) -> F8:
     """Return forced flow per depth by bin, both averaged over a stretch, shape (p,). [1]"""
-    bins = max(1, round(stretch / stage.width))
+    bins = min(max(1, round(stretch / stage.width)), stage.size)
     window = np.ones(bins)
     forced = np.convolve(stage.reaching * stage.forced.sum(axis=0), window, mode="same")
     depth = np.convolve(stage.depth.sum(axis=0), window, mode="same")

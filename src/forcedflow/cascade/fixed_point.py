@@ -34,23 +34,27 @@ class FixedPoint:
     shock : ndarray
         Distance that price had moved for other reasons. [1]
     end : ndarray
-        Distance at which the move stops; the edge of the stage where depth never absorbs it. [1]
+        Distance at which the move stops; where depth never absorbs it, the edge of the stage, or
+        the shock where that is beyond. [1]
     forced : ndarray
         Forced flow that reached the book. [USD]
     exhausted : ndarray of bool
         Whether the stage ended before the move did.
+    unforced : ndarray
+        Distance at which the same shock and order would stop if nothing were forced. [1]
     """
 
     shock: F8
     end: F8
     forced: F8
     exhausted: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    unforced: F8
 
     @property
     def amplification(self) -> F8:
-        """Return the whole move over its shock; 1 where there was none. [1]"""
-        moved = self.shock > 0
-        return np.where(moved, self.end / np.where(moved, self.shock, 1.0), 1.0)
+        """Return the whole move over the same one with nothing forced; 1 where none was. [1]"""
+        moved = self.unforced > 0
+        return np.where(moved, self.end / np.where(moved, self.unforced, 1.0), 1.0)
 
 
 def solve(
@@ -86,9 +90,12 @@ def solve(
     -----
     One pass over the bins per scenario, ended where it stops.
     """
-    shock = np.ascontiguousarray(shock, dtype=np.float64)
+    # Copies, because the kernel is compiled for arrays that may be written to.
+    shock = np.array(shock, dtype=np.float64, order="C")
+    if shock.ndim != 1:
+        raise ValueError(f"shocks have one dimension, found shape {shock.shape}")
     order, supply_factor, demand_factor = (
-        np.ascontiguousarray(np.broadcast_to(values, shock.shape), dtype=np.float64)
+        np.array(np.broadcast_to(values, shock.shape), dtype=np.float64, order="C")
         for values in (order_usd, forced_factor, depth_factor)
     )
     for name, values in (
@@ -99,16 +106,13 @@ def solve(
     ):
         if not (np.isfinite(values).all() and (values >= 0).all()):
             raise ValueError(f"a {name} is finite and not negative")
+    supply, demand, width = stage.supply, stage.demand, stage.width
     end, forced = np.empty_like(shock), np.empty_like(shock)
-    fixed_points(
-        stage.supply,
-        stage.demand,
-        stage.width,
-        shock,
-        order,
-        supply_factor,
-        demand_factor,
-        end,
-        forced,
-    )
-    return FixedPoint(shock, end, forced, end >= stage.edges[-1])
+    fixed_points(supply, demand, width, shock, order, supply_factor, demand_factor, end, forced)
+    unforced = shock
+    if order.any():
+        unforced, none = np.empty_like(shock), np.zeros_like(shock)
+        fixed_points(
+            supply, demand, width, shock, order, none, demand_factor, unforced, np.empty_like(shock)
+        )
+    return FixedPoint(shock, end, forced, end >= stage.edges[-1], unforced)

@@ -56,7 +56,7 @@ class Stage:
     Raises
     ------
     ValueError
-        If shapes disagree or a figure is negative.
+        If shapes disagree, there is no venue or no bin, or a figure is negative or not finite.
     """
 
     direction: Direction
@@ -75,8 +75,13 @@ class Stage:
     def __post_init__(self) -> None:
         if self.forced.shape != self.depth.shape or self.forced.shape[0] != len(self.venues):
             raise ValueError("forced flow and depth have one row per venue and the same bins")
-        if not (self.forced >= 0).all() or not (self.depth >= 0).all():
-            raise ValueError("forced flow and depth are never negative")
+        if not self.forced.size:
+            raise ValueError("a stage has at least one venue and one bin")
+        for name, usd in (("forced flow", self.forced), ("depth", self.depth)):
+            if not (np.isfinite(usd).all() and (usd >= 0).all()):
+                raise ValueError(f"{name} is finite and not negative")
+        if not self.width > 0:
+            raise ValueError(f"a bin has a positive width, was {self.width}")
         if not 0 <= self.reaching <= 1:
             raise ValueError(f"a share lies in [0, 1], was {self.reaching}")
 
