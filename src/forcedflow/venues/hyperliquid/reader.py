@@ -26,6 +26,7 @@ from forcedflow.venues.hyperliquid.spec import VENUE
 from forcedflow.venues.hyperliquid.stream import (
     BOOKS,
     CONTEXTS,
+    FEEDS,
     MARKET,
     TRADES,
     TRADES_FOR_POSITIONS,
@@ -187,6 +188,8 @@ class HyperliquidReader:
         return first
 
     def _closed(self, name: str) -> None:
+        if name not in FEEDS:
+            return  # a question of our own that failed, and that is asked again
         self._was_cut.add(name)
         if name == BOOKS:
             for book in self._books.values():

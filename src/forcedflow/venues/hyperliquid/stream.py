@@ -32,6 +32,7 @@ TRADES: Final = "trades"
 TRADES_FOR_POSITIONS: Final = "trades+positions"
 BOOKS: Final = "books"
 FILLS: Final = "fills"
+FEEDS: Final = frozenset({MARKET, TRADES, TRADES_FOR_POSITIONS, BOOKS, FILLS})
 """Names of the feeds. Trades bear another name where their parties are to be asked about."""
 
 CONTEXTS: Final = "rest:metaAndAssetCtxs"

@@ -231,7 +231,7 @@ def test_more_subscriptions_than_the_venue_allows_are_refused():
         _connector().feeds(["klines"], coins, MINUTE)
 
 
-def test_requests_of_a_healing_reader_ask_what_was_missed():
+def test_a_reader_follows_the_named_accounts():
     own = _connector(BOB).reader(COINS)
     read(own, response(f"clearinghouseState:{BOB}", {"assetPositions": []}))
     assert own.wallets.ranking() == [BOB]

@@ -174,6 +174,11 @@ def test_a_book_is_taken_whole_and_an_older_one_is_passed_over():
     ]
 
 
+def test_a_question_that_failed_is_no_cut():
+    own, name = reader(), "rest:recentTrades:BTC"
+    assert read(own, opened("trades"), closed(name), opened("trades")) == ({}, [])
+
+
 def test_an_empty_book_is_no_row_and_no_error():
     empty = {"coin": "BTC", "time": T0, "levels": [[], []]}
     assert read(reader(), message("l2Book", empty)) == ({}, [])
