@@ -30,6 +30,7 @@ app = App(
 _COMMANDS = {
     "demo": ("demo", "Run a simulated market and show everything on it."),
     "fetch": ("fetch", "Bring a venue's past into the lake: archives first, then HTTP."),
+    "record": ("record", "Follow venues live into the lake, and keep their raw messages."),
     "import": ("import_", "Read vendor files into the lake."),
     "coverage": ("coverage", "Show what the lake holds, its gaps and what each feed is worth."),
     "heatmap": ("heatmap", "Draw how much would be force-closed at every price, over time."),

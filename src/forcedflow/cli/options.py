@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from forcedflow.store import Lake
 
 _DURATIONS_MS = {
+    "s": 1_000,
     "m": 60_000,
     "h": 3_600_000,
     "d": 86_400_000,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 import polars as pl
 
-from forcedflow.errors import FrameError, NoDataError, SchemaError
+from forcedflow.errors import DamagedFileError, FrameError, NoDataError, SchemaError
 from forcedflow.instruments import Instrument
 from forcedflow.store.raw_block import TornTail
 from forcedflow.store.raw_log import Frame, RawRun, read_raw_log
@@ -29,17 +29,13 @@ _COUNT_EVERY: Final = 500
 _SHORTEST_PAUSE_S: Final = 0.001
 
 
-class ReplayLog(Protocol):
-    """Who is told what a replay met on its way."""
-
-    def torn(self, tail: TornTail) -> None:
-        """Take note of a file that ends within a block."""
-
-    def refused(self, error: FrameError | SchemaError) -> None:
-        """Take note of a message, or of a row, that cannot be taken."""
+Refused: TypeAlias = Callable[[FrameError | SchemaError], None]
+"""Told of a message that cannot be read, or of a row that fits no table."""
 
 
-def replay_run(connector: Connector, run: RawRun, log: ReplayLog) -> Iterator[Rows]:
+def replay_run(
+    connector: Connector, run: RawRun, on_torn: Callable[[TornTail], None], on_refused: Refused
+) -> Iterator[Rows]:
     """Yield all rows of a run, in the order in which its messages came.
 
     Parameters
@@ -48,8 +44,10 @@ def replay_run(connector: Connector, run: RawRun, log: ReplayLog) -> Iterator[Ro
         Of the venue that was recorded.
     run : RawRun
         Its files.
-    log : ReplayLog
-        Told of messages that cannot be read; the others are.
+    on_torn : callable
+        Told of each file that ends within a block.
+    on_refused : callable
+        Told of what cannot be taken; the rest is.
 
     Yields
     ------
@@ -59,17 +57,23 @@ def replay_run(connector: Connector, run: RawRun, log: ReplayLog) -> Iterator[Ro
     Raises
     ------
     DamagedFileError
-        If a file is damaged before its end.
+        If a file is damaged before its end; the rows before that are yielded first.
     """
     reader = connector.reader(run.header.instruments)
     buffer = RowBuffer(connector.name)
-    for number, frame in enumerate(read_raw_log(run.files, on_torn=log.torn)):
-        _read(reader, frame, buffer, log)
-        # Counting rows costs as much as reading a message does.
-        if number % _COUNT_EVERY == 0 and len(buffer) >= BATCH_ROWS:
-            yield _take(buffer, log)
-    if rows := _take(buffer, log):
+    damage: DamagedFileError | None = None
+    try:
+        for number, frame in enumerate(read_raw_log(run.files, on_torn=on_torn)):
+            _read(reader, frame, buffer, on_refused)
+            # Counting rows costs as much as reading a message does.
+            if number % _COUNT_EVERY == 0 and len(buffer) >= BATCH_ROWS:
+                yield _take(buffer, on_refused)
+    except DamagedFileError as error:
+        damage = error  # what was read before it is whole
+    if rows := _take(buffer, on_refused):
         yield rows
+    if damage is not None:
+        raise damage
 
 
 class ReplayVenue:
@@ -81,8 +85,8 @@ class ReplayVenue:
         Of the venue that was recorded; its reader parses.
     runs : sequence of RawRun
         In the order of time, at least one.
-    log : ReplayLog
-        Told what cannot be read.
+    on_torn, on_refused : callable
+        Told what cannot be read, as by `replay_run`.
     speed : float
         Recorded seconds per second of a stream; 0 is as fast as possible.
     sleep : callable, optional
@@ -98,14 +102,16 @@ class ReplayVenue:
         self,
         connector: Connector,
         runs: Sequence[RawRun],
-        log: ReplayLog,
+        on_torn: Callable[[TornTail], None],
+        on_refused: Refused,
         *,
         speed: float = 0.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._connector = connector
         self._runs = tuple(run for run in runs if run.header.venue == connector.name)
-        self._log, self._speed, self._sleep = log, speed, sleep
+        self._on_torn, self._on_refused = on_torn, on_refused
+        self._speed, self._sleep = speed, sleep
         if not self._runs:
             raise NoDataError(
                 f"no messages of {connector.name} were recorded there\n"
@@ -146,7 +152,9 @@ class ReplayVenue:
         refuse_unknown(self, tables, symbol, self.capabilities.backfilled)
         known = pl.col("available_time").dt.epoch("ms").is_between(start_ms, end_ms, closed="left")
         batches = (
-            batch for run in self._runs for batch in replay_run(self._connector, run, self._log)
+            batch
+            for run in self._runs
+            for batch in replay_run(self._connector, run, self._on_torn, self._on_refused)
         )
         return (own for batch in batches if (own := _select(batch, tables, symbol, known)))
 
@@ -167,33 +175,33 @@ class ReplayVenue:
             buffer = RowBuffer(self.name)
             before_ns: int | None = None
             owed_s = 0.0
-            for frame in read_raw_log(run.files, on_torn=self._log.torn):
+            for frame in read_raw_log(run.files, on_torn=self._on_torn):
                 if before_ns is not None and self._speed > 0:
                     owed_s += (frame.received_ns - before_ns) / 1e9 / self._speed
                 before_ns = frame.received_ns
                 if owed_s >= _SHORTEST_PAUSE_S:
                     await self._sleep(owed_s)
                     owed_s = 0.0
-                if _read(reader, frame, buffer, self._log):
-                    rows = _take(buffer, self._log)
+                if _read(reader, frame, buffer, self._on_refused):
+                    rows = _take(buffer, self._on_refused)
                     if own := _select(rows, tables, symbol, pl.lit(value=True)):
                         yield own
 
 
-def _read(reader: Reader, frame: Frame, buffer: RowBuffer, log: ReplayLog) -> bool:
+def _read(reader: Reader, frame: Frame, buffer: RowBuffer, on_refused: Refused) -> bool:
     """Return whether a frame gave rows."""
     buffer.last_event_ms = None
     try:
         reader.read(frame, buffer)
     except FrameError as error:
-        log.refused(error)
+        on_refused(error)
     return buffer.last_event_ms is not None
 
 
-def _take(buffer: RowBuffer, log: ReplayLog) -> Rows:
+def _take(buffer: RowBuffer, on_refused: Refused) -> Rows:
     rows, refused = buffer.take_sound()
     for error in refused:
-        log.refused(error)
+        on_refused(error)
     return rows
 
 

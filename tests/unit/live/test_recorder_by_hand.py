@@ -43,9 +43,6 @@ class _Told:
     def torn(self, tail):
         self.tails.append(tail)
 
-    def refused(self, error):
-        self.errors.append(error)
-
 
 def _record(lake, batches, connector=None, pace=QUICK, until=None, follower=None, **more):
     """Record what one venue says, until ``until`` holds, and return health and follower."""
@@ -333,7 +330,7 @@ def test_what_was_recorded_replays_to_the_same_rows(lake, tmp_path):
     _record(lake, batches, connector)
     again, told = Lake(tmp_path / "again", create=True), _Told()
     (run,) = list_runs(lake.root, told.torn)
-    for rows in replay_run(connector, run, told):
+    for rows in replay_run(connector, run, told.torn, told.errors.append):
         again.write(rows)
     for table in ("trades", "liquidations"):
         assert_frame_equal(again.read(table), lake.read(table))
@@ -352,7 +349,7 @@ def test_a_recording_is_a_venue_with_a_past_and_a_stream_at_any_speed(lake):
 
     told = _Told()
     runs = list_runs(lake.root, told.torn)
-    replay = ReplayVenue(connector, runs, told, speed=2.0, sleep=sleep)
+    replay = ReplayVenue(connector, runs, told.torn, told.errors.append, speed=2.0, sleep=sleep)
     assert replay.instruments() == (BTC,)
     assert replay.capabilities.streamed == {"trades", "liquidations"}
 
@@ -367,7 +364,7 @@ def test_a_recording_is_a_venue_with_a_past_and_a_stream_at_any_speed(lake):
     with pytest.raises(UsageError, match="does not give funding"):
         replay.backfill(["funding"], BTC.symbol, 0, 1)
     with pytest.raises(ForcedflowError, match="no messages of other"):
-        ReplayVenue(SpokenConnector(name="other"), runs, told)
+        ReplayVenue(SpokenConnector(name="other"), runs, told.torn, told.errors.append)
 
 
 def test_the_clock_of_the_venue_is_compared_with_ours_and_no_row_is_moved(lake):
