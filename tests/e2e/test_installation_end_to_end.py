@@ -117,7 +117,7 @@ def test_doctor_finds_a_file_where_the_lake_should_be(call, tmp_path):
 
 def test_warmup_compiles_and_says_how_long_it_took(answer, call):
     taken = answer("warmup")
-    assert set(taken) == {"ladder_s", "sandbox_s", "fonts_s"}
+    assert set(taken) == {"ladder_s", "cascade_s", "sandbox_s", "fonts_s"}
     assert all(seconds >= 0 for seconds in taken.values())
     status, out, _ = call("warmup")
     assert status == 0
@@ -127,7 +127,8 @@ def test_warmup_compiles_and_says_how_long_it_took(answer, call):
 def test_after_a_warmup_doctor_finds_the_kernels(answer, lake):
     answer("warmup")
     findings = {f["what"]: f for f in answer("doctor", "--lake", lake)["findings"]}
-    assert findings["ladder kernel"]["state"] == findings["sandbox kernel"]["state"] == "ok"
+    for name in ("ladder", "sandbox", "cascade", "waves"):
+        assert findings[f"{name} kernel"]["state"] == "ok"
 
 
 def test_the_first_look_without_data_says_how_to_fetch_some(tmp_path):

@@ -43,4 +43,6 @@ class Kernel:
 
 LADDER = Kernel("ladder", "forcedflow.positions", "replay")
 SANDBOX = Kernel("sandbox", "forcedflow.sandbox", "run")
-KERNELS = (LADDER, SANDBOX)
+CASCADE = Kernel("cascade", "forcedflow.cascade", "fixed_points")
+WAVES = Kernel("waves", "forcedflow.cascade", "waves")
+KERNELS = (LADDER, SANDBOX, CASCADE, WAVES)

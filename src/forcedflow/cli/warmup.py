@@ -30,7 +30,7 @@ def run(*, json: bool = False) -> int:
     )
     console().print(
         f"kernels ready: ladder in {taken['ladder_s']:.1f} s, "
-        f"sandbox in {taken['sandbox_s']:.1f} s; {fonts}"
+        f"cascade in {taken['cascade_s']:.1f} s, sandbox in {taken['sandbox_s']:.1f} s; {fonts}"
     )
     return 0
 
@@ -92,4 +92,36 @@ def _run_ladder() -> None:
     ladder.replay(bars, infer_flows(bars).joined(), canvas=canvas, with_design=True)
 
 
-_PARTS = {"ladder": _run_ladder, "sandbox": _run_sandbox, "fonts": _find_fonts}
+def _run_cascade() -> None:
+    """Walk a stage of two bins to its fixed point and through two steps of time."""
+    import numpy as np
+
+    from forcedflow.cascade.fixed_point import solve
+    from forcedflow.cascade.stage import BIN, Stage
+    from forcedflow.cascade.waves import assumed_rules
+    from forcedflow.cascade.waves import run as run_waves
+
+    even = np.ones((1, 2))
+    stage = Stage(
+        direction="down",
+        mark=100.0,
+        width=BIN,
+        venues=("sandbox",),
+        forced=even,
+        depth=even,
+        reaching=1.0,
+        forced_log_sd=0.0,
+        depth_log_sd=0.0,
+        open_interest_usd=1.0,
+        simulated=True,
+    )
+    solve(stage, np.array([BIN]), order_usd=1.0)
+    run_waves(stage, assumed_rules(stage), np.full((1, 2), BIN))
+
+
+_PARTS = {
+    "ladder": _run_ladder,
+    "cascade": _run_cascade,
+    "sandbox": _run_sandbox,
+    "fonts": _find_fonts,
+}
