@@ -94,6 +94,8 @@ class History:
             If the venue has no bars of that length.
         """
         span = (start_ms, min(end_ms, self.now_ms))
+        if span[0] >= span[1]:
+            return ()
         if table == "klines":
             return tuple(self._klines(span, interval_ms))
         if table == "trades":

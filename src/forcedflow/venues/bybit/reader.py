@@ -134,7 +134,8 @@ class BybitReader:
             raise FrameError(VENUE, error.what, error.problem, frame.raw) from error
 
     def _route(self, connection: str, topic: str) -> _Route | None:
-        name, *middle, symbol = topic.split(".")
+        parts = topic.split(".")
+        name, middle, symbol = parts[0], parts[1:-1], parts[-1]
         # Spot and linear call their pairs alike; the connection tells them apart.
         key = (connection.split(":", 1)[0].removesuffix("-book"), symbol)
         instrument = self._listed.get(key)

@@ -158,6 +158,8 @@ def test_a_bar_of_a_spot_pair_has_the_spot_price():
         topic("orderbook.50.BTCUSDT", {"s": "BTCUSDT", "b": [], "a": [], "u": 5}),
         topic("tickers_lt.BTCUSDT", {"symbol": "BTCUSDT"}),
         topic("kline.W.BTCUSDT", [bar()]),
+        topic("maintenance", []),
+        topic("BTCUSDT", []),
     ],
 )
 def test_what_is_not_ours_gives_neither_rows_nor_errors(said):
