@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from forcedflow.instruments import Instrument
-from forcedflow.venues.base import Capabilities
+from forcedflow.units import MINUTE_MS
+from forcedflow.venues.base import Capabilities, Rows
 from forcedflow.venues.binance import parse_current, parse_listing, rest, stream
 from forcedflow.venues.binance.archive import archive_pieces
 from forcedflow.venues.binance.contract import contract_of
@@ -104,6 +105,13 @@ class BinanceConnector:
         if "leverage_brackets" in tables:
             return (*archived, *history.pieces("leverage_brackets", start_ms, end_ms))
         return archived
+
+    def trades_between(
+        self, http: Http, instrument: Instrument, start_ms: int, end_ms: int
+    ) -> Rows:
+        """Ask for the trades of ``[start_ms, end_ms)``, of the last two days at most. [UTC ms]"""
+        contract = contract_of(instrument)
+        return History(http, self._endpoints, contract, end_ms, MINUTE_MS).trades(start_ms, end_ms)
 
     def feeds(
         self, tables: Sequence[str], instruments: Sequence[Instrument], interval_ms: int

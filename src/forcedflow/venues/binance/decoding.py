@@ -47,8 +47,19 @@ Level: TypeAlias = tuple[Price, Quantity]
 """Price and size of a book level."""
 
 
-def decode(decoder: msgspec.json.Decoder[_T], what: str, raw: bytes | msgspec.Raw) -> _T:
+def decode(
+    decoder: msgspec.json.Decoder[_T], what: str, raw: bytes, *, within: bytes | None = None
+) -> _T:
     """Return what a decoder makes of bytes.
+
+    Parameters
+    ----------
+    decoder : msgspec.json.Decoder
+    what : str
+        What the bytes are read as.
+    raw : bytes
+    within : bytes, optional
+        The whole message, to be quoted, where ``raw`` is a part of it.
 
     Raises
     ------
@@ -58,7 +69,7 @@ def decode(decoder: msgspec.json.Decoder[_T], what: str, raw: bytes | msgspec.Ra
     try:
         return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise FrameError(NAME, what, str(error), bytes(raw)) from error
+        raise FrameError(NAME, what, str(error), raw if within is None else within) from error
 
 
 def refuse(what: str, problem: str, raw: bytes) -> NoReturn:

@@ -77,7 +77,7 @@ class History:
             found = self._klines(*span)
         elif table == "trades":
             reach_ms = self.now_ms if is_spot else TRADES_REACH_MS
-            found = self._daily(table, "aggTrades", self._trades, *span, reach_ms)
+            found = self._daily(table, "aggTrades", self.trades, *span, reach_ms)
         elif table == "open_interest" and not is_spot:
             read = self._open_interest
             found = self._daily(table, "openInterestHist", read, *span, STATISTICS_REACH_MS)
@@ -160,7 +160,8 @@ class History:
             )
         return rows.take()
 
-    def _trades(self, start_ms: int, end_ms: int) -> Rows:
+    def trades(self, start_ms: int, end_ms: int) -> Rows:
+        """Ask for the trades of ``[start_ms, end_ms)``. [UTC ms]"""
         rows = RowBuffer(NAME)
         taken: list[Rows] = []
         pages = rest.get_agg_trades(

@@ -128,7 +128,7 @@ class _Problem(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     error: _Problem | None = None
     code: int = 0
     msg: str = ""
@@ -180,9 +180,9 @@ def _parse_uncommon(raw: bytes) -> Event | None:
     if problem.code or problem.msg:
         said = f"the venue says {problem.msg!r} (code {problem.code})"
         raise FrameError(NAME, "subscription", said, raw)
-    body = raw if envelope.data is None else bytes(envelope.data)
-    kind = decode(_KIND, "stream message", body)
+    body = bytes(envelope.data) or raw
+    kind = decode(_KIND, "stream message", body, within=raw)
     if isinstance(kind, list) or kind.e not in _OURS:
         return None
-    event: Event = decode(_EVENT, kind.e, body)
+    event: Event = decode(_EVENT, kind.e, body, within=raw)
     return event
