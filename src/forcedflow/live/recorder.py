@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -37,8 +38,6 @@ MOST_RAW_BYTES: Final = 64 * 1024 * 1024
 
 MOST_ROWS: Final = 200_000
 """Rows of a venue that wait to be written; with more, they are written at once."""
-
-_NOT_KEPT: Final = "the venue does not keep these for asking"
 
 _log = get_logger("live")
 
@@ -323,11 +322,13 @@ class _Recording:
 
     async def _write_rows(self) -> None:
         async with self._writing:
-            buffers = [one.recorder.take_buffer() for one in self.followed]
+            # Handed over before anything is awaited, so that being cancelled loses no row.
+            for one in self.followed:
+                self._writer.add(one.recorder.take_buffer())
             said = self._writer.problem
             try:
                 refused = await asyncio.get_running_loop().run_in_executor(
-                    self._disk, self._writer.write, buffers
+                    self._disk, self._writer.write
                 )
             finally:
                 if self._writer.problem and not said:
@@ -353,41 +354,41 @@ class _Recording:
 
     async def _repair(self, one: _Followed, outage: Outage) -> None:
         venue, recorder = one.venue, one.recorder
-        left = set(outage.tables)
-        problem = _NOT_KEPT
+        left = dict.fromkeys(outage.tables, "recording ended before it could be asked for")
         try:
             for wait_s in self._pace.repair_after_s:
                 await asyncio.sleep(wait_s)
-                try:
-                    found = await asyncio.to_thread(
-                        read_missing,
-                        venue,
-                        sorted(left),
-                        recorder.symbols,
-                        outage.start_ms,
-                        outage.end_ms,
-                        recorder.interval_ms,
-                    )
-                except ForcedflowError as error:
-                    problem = str(error)
-                    continue
+                found = await asyncio.to_thread(
+                    read_missing,
+                    venue,
+                    sorted(left),
+                    recorder.symbols,
+                    outage.start_ms,
+                    outage.end_ms,
+                    recorder.interval_ms,
+                )
                 for rows in found.batches:
                     self._writer.add(rows)
-                self._note(one, outage, found.tables & left, "")
-                left -= found.tables
-                problem = _NOT_KEPT
-                break
-        except asyncio.CancelledError:
-            problem = "recording ended before it could be asked for"
-            raise
+                self._note(one, outage, found.tables, "")
+                self._note_each(one, outage, found.lost)
+                left = dict(found.problems)
+                if not left:
+                    break
         finally:
-            self._note(one, outage, frozenset(left), problem)
+            self._note_each(one, outage, left)
 
     def _give_up(self, one: _Followed, outages: Sequence[Outage]) -> None:
         for outage in outages:
             self._note(one, outage, outage.tables, "recording ended before the feed came back")
 
-    def _note(self, one: _Followed, outage: Outage, tables: frozenset[str], problem: str) -> None:
+    def _note_each(self, one: _Followed, outage: Outage, problems: Mapping[str, str]) -> None:
+        tables = defaultdict(list)
+        for table, problem in problems.items():
+            tables[problem].append(table)
+        for problem, alike in tables.items():
+            self._note(one, outage, alike, problem)
+
+    def _note(self, one: _Followed, outage: Outage, tables: Iterable[str], problem: str) -> None:
         if not tables:
             return
         gap = FeedGap(

@@ -9,19 +9,23 @@ a gap for good.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
 
+from forcedflow.errors import ForcedflowError, NotThereError
 from forcedflow.venues.base import Rows
 from forcedflow.venues.connector import HoldsTrades
 from forcedflow.venues.network import NetworkVenue, read_piece
 
 MARGIN_MS: Final = 2_000
 """How far beyond an outage to ask: a subscription takes effect after its connection. [ms]"""
+
+NOT_KEPT: Final = "the venue does not keep these for asking"
+"""What is said of tables that there is nothing to ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,16 @@ class Repaired:
         Rows that became known in the span.
     tables : frozenset of str
         Tables that the venue answered for, with rows or with none.
+    problems : mapping of str to str
+        Tables for which asking failed, and how; it may be tried again.
+    lost : mapping of str to str
+        Tables for which there is nothing to ask, and why.
     """
 
     batches: tuple[Rows, ...]
     tables: frozenset[str]
+    problems: Mapping[str, str]
+    lost: Mapping[str, str]
 
 
 def read_missing(
@@ -60,31 +70,45 @@ def read_missing(
     interval_ms : int
         Length of price bars. [ms]
 
-    Raises
-    ------
-    VenueError
-        If the venue or the network does not answer.
+    Returns
+    -------
+    Repaired
+        What fails for one table does not cost another.
     """
-    asked = [table for table in tables if table in venue.capabilities.backfilled]
     start_ms, end_ms = start_ms - MARGIN_MS, end_ms + MARGIN_MS
     known = pl.col("available_time").is_between(_moment(start_ms), _moment(end_ms), closed="left")
     batches: list[Rows] = []
     answered: set[str] = set()
-    for table in asked:
-        for symbol in symbols:
-            for rows in _read(venue, table, symbol, start_ms, end_ms, interval_ms):
-                answered.add(table)
-                if table in rows:
-                    own = rows[table].filter(known & (pl.col("symbol") == symbol))
-                    if own.height:
-                        batches.append({table: own})
-    return Repaired(tuple(batches), frozenset(answered))
+    problems: dict[str, str] = {}
+    lost: dict[str, str] = {}
+    for table in tables:
+        found: list[Rows] = []
+        try:
+            for symbol in symbols:
+                own = known & (pl.col("symbol") == symbol)
+                for rows in _read(venue, table, symbol, start_ms, end_ms, interval_ms):
+                    answered.add(table)
+                    if table in rows:
+                        found.append({table: rows[table].filter(own)})
+        except NotThereError as error:
+            answered.discard(table)
+            lost[table] = str(error)
+        except ForcedflowError as error:
+            answered.discard(table)
+            problems[table] = str(error)
+        # What came of some symbols is kept though others failed.
+        batches += [rows for rows in found if rows[table].height]
+    silent = set(tables) - answered - problems.keys() - lost.keys()
+    lost |= dict.fromkeys(silent, NOT_KEPT)
+    return Repaired(tuple(batches), frozenset(answered), problems, lost)
 
 
 def _read(
     venue: NetworkVenue, table: str, symbol: str, start_ms: int, end_ms: int, interval_ms: int
 ) -> Iterator[Rows]:
     connector = venue.connector
+    if table not in venue.capabilities.backfilled:
+        return
     if table == "trades":
         # A day of them, which is what a piece holds, is a thousand requests for a few seconds.
         if isinstance(connector, HoldsTrades):

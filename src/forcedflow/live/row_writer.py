@@ -9,8 +9,7 @@ each partition it touches; the lake merges those by itself at 64, and `compact` 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
 from threading import Lock
 from typing import Final
 
@@ -38,6 +37,7 @@ class RowWriter:
     def __init__(self, lake: Lake) -> None:
         self._lake: Final = lake
         self._lock: Final = Lock()
+        self._added: deque[RowBuffer | Rows] = deque()
         self._unwritten: dict[str, list[pl.DataFrame]] = {}
         self._unwritten_rows = 0
         self._changes: dict[str, TableChange] = {}
@@ -61,13 +61,18 @@ class RowWriter:
         """Return how many rows a venue's messages gave so far, by table."""
         return dict(sorted(self._read.get(venue, Counter()).items()))
 
-    def write(self, buffers: Iterable[RowBuffer]) -> tuple[tuple[str, SchemaError], ...]:
-        """Write everything that buffers hold, and what an earlier write could not.
+    def add(self, rows: RowBuffer | Rows) -> None:
+        """Take rows in for the next write; waits for nothing.
 
         Parameters
         ----------
-        buffers : iterable of RowBuffer
-            That nobody adds to any more; empty afterwards.
+        rows : RowBuffer or Rows
+            A buffer must be one that nobody adds to any more.
+        """
+        self._added.append(rows)
+
+    def write(self) -> tuple[tuple[str, SchemaError], ...]:
+        """Write everything that was added, and what an earlier write could not.
 
         Returns
         -------
@@ -83,24 +88,28 @@ class RowWriter:
         """
         refused: list[tuple[str, SchemaError]] = []
         with self._lock:
-            for buffer in buffers:
-                rows, unfit = buffer.take_sound()
-                refused += [(buffer.venue, error) for error in unfit]
-                self._keep(rows)
-                read = self._read.setdefault(buffer.venue, Counter())
-                read.update({table: frame.height for table, frame in rows.items()})
+            while self._added:
+                rows = self._added.popleft()
+                if isinstance(rows, RowBuffer):
+                    refused += self._read_buffer(rows)
+                else:
+                    self._keep(rows)
             self._write_kept()
         return tuple(refused)
-
-    def add(self, rows: Rows) -> None:
-        """Take in rows that are frames already, for the next write."""
-        with self._lock:
-            self._keep(rows)
 
     def compact(self) -> None:
         """Merge what many small writes left into one file per partition."""
         with self._lock:
             self._lake.compact()
+
+    def _read_buffer(self, buffer: RowBuffer) -> list[tuple[str, SchemaError]]:
+        rows, unfit = buffer.take_sound()
+        self._keep(rows)
+        # Replaced, never changed: others read it meanwhile.
+        before = self._read.get(buffer.venue, Counter())
+        fresh = Counter({table: frame.height for table, frame in rows.items()})
+        self._read = {**self._read, buffer.venue: before + fresh}
+        return [(buffer.venue, error) for error in unfit]
 
     def _keep(self, rows: Rows) -> None:
         for table, frame in rows.items():
@@ -119,5 +128,7 @@ class RowWriter:
                 raise
             return
         self._unwritten, self._unwritten_rows, self.problem = {}, 0, ""
-        for table, change in written.tables.items():
-            self._changes[table] = self._changes.get(table, TableChange()) + change
+        self._changes = self._changes | {
+            table: self._changes.get(table, TableChange()) + change
+            for table, change in written.tables.items()
+        }

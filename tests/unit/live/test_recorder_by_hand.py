@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
 from types import SimpleNamespace
 
 import msgspec
@@ -22,9 +23,16 @@ from tests.unit.live.spoken_venue import (
     venue,
 )
 
-from forcedflow.errors import BlockedError, ForcedflowError, UsageError, VenueError
+from forcedflow.errors import (
+    BlockedError,
+    ForcedflowError,
+    NotThereError,
+    UsageError,
+    VenueError,
+)
 from forcedflow.live import recorder as recorder_module
 from forcedflow.live.recorder import Pace, record
+from forcedflow.live.row_writer import RowWriter
 from forcedflow.store import Lake
 from forcedflow.store.feed_gaps import read_gaps
 from forcedflow.store.raw_log import list_runs, read_raw_log
@@ -191,6 +199,32 @@ def test_a_repair_that_fails_is_tried_again_and_then_written_down(lake):
         stop = asyncio.Event()
 
         def watch(health):
+            if len(health.venues[0].gaps) == 2:
+                stop.set()
+
+        return await record(
+            [spoken], ["BTC"], lake, stop=stop, pace=QUICK, follow=lambda *_: told, on_health=watch
+        )
+
+    lost, unanswered = asyncio.run(run()).venues[0].gaps
+    assert (lost.tables, unanswered.tables) == (("liquidations",), ("trades",))
+    assert (lost.repaired, unanswered.repaired) == (False, False)
+    assert "does not keep" in lost.problem
+    assert "does not answer" in unanswered.problem
+    assert len(connector.asked) == 2
+
+
+def test_what_the_venue_does_not_hold_any_more_is_not_asked_for_again(lake):
+    connector = SpokenConnector()
+    spoken = venue(connector)
+    spoken.instruments()
+    connector.failure = NotThereError("spoken", "its last trades do not reach back so far")
+    told = ToldFollower([[OPENED, at(1, "closed", b"lost"), at(2, "opened")]])
+
+    async def run():
+        stop = asyncio.Event()
+
+        def watch(health):
             if health.venues[0].gaps:
                 stop.set()
 
@@ -198,11 +232,27 @@ def test_a_repair_that_fails_is_tried_again_and_then_written_down(lake):
             [spoken], ["BTC"], lake, stop=stop, pace=QUICK, follow=lambda *_: told, on_health=watch
         )
 
-    (gap,) = asyncio.run(run()).venues[0].gaps
-    assert gap.tables == ("liquidations", "trades")
-    assert not gap.repaired
-    assert "does not answer" in gap.problem
-    assert len(connector.asked) == 2
+    gaps = asyncio.run(run()).venues[0].gaps
+    assert {gap.tables: "reach back" in gap.problem for gap in gaps} == {
+        ("liquidations",): False,
+        ("trades",): True,
+    }
+    assert len(connector.asked) == 1
+
+
+def test_a_write_that_is_cancelled_before_it_began_loses_no_row(tmp_path, monkeypatch):
+    take = RowWriter.write
+
+    def slow(self):
+        time.sleep(0.05)
+        return take(self)
+
+    monkeypatch.setattr(RowWriter, "write", slow)
+    for n in range(5):
+        # Two threads for the disk: one write under way, the next cancelled while it waits.
+        lake = Lake(tmp_path / str(n), create=True)
+        _record(lake, [[OPENED, trade(n, n)]], pace=Pace(raw_s=0.001, rows_s=0.001))
+        assert lake.read("trades").height == 1
 
 
 def test_a_feed_that_never_came_back_is_a_gap_up_to_the_end(lake):
