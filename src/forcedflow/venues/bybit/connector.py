@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from forcedflow.errors import NotThereError
 from forcedflow.instruments import ContractKind, Instrument
-from forcedflow.venues.base import Capabilities
+from forcedflow.venues.base import PRECEDENCE_REST, Capabilities, Rows
 from forcedflow.venues.bybit import rest, stream
 from forcedflow.venues.bybit.archive import archive_pieces
 from forcedflow.venues.bybit.history import History
+from forcedflow.venues.bybit.parse_history import Asked, parse_recent_trades
 from forcedflow.venues.bybit.parse_listing import parse_cursor, parse_instruments, parse_time
 from forcedflow.venues.bybit.reader import BybitReader
 from forcedflow.venues.bybit.spec import CAPABILITIES, ENDPOINTS, RATE_LIMIT, VENUE
 from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll, RateLimit
+from forcedflow.venues.row_buffer import RowBuffer
 
 _KINDS: Final[tuple[ContractKind, ...]] = ("linear", "inverse", "spot")
 
@@ -136,6 +139,32 @@ class BybitConnector:
                 root=self._endpoints.archive,
             )
         return tuple(found)
+
+    def trades_between(
+        self, http: Http, instrument: Instrument, start_ms: int, end_ms: int
+    ) -> Rows:
+        """Ask for the trades of ``[start_ms, end_ms)``. [UTC ms]
+
+        Raises
+        ------
+        NotThereError
+            If the last thousand, all that the venue tells, do not reach back to ``start_ms``.
+        VenueError
+            If the venue refuses.
+        FrameError
+            If its reply is not what it should be.
+        """
+        rows = RowBuffer(VENUE)
+        asked = Asked(instrument, start_ms, end_ms, PRECEDENCE_REST)
+        page = rest.get_recent_trades(http, self._endpoints.rest, instrument)
+        first_ms = parse_recent_trades(page, asked, rows)
+        if first_ms is None or first_ms > start_ms:
+            raise NotThereError(
+                VENUE,
+                f"{instrument.symbol}: its last trades do not reach back so far"
+                "\nhint: its archive has the whole day once that is over",
+            )
+        return rows.take()
 
     def feeds(
         self, tables: Sequence[str], instruments: Sequence[Instrument], interval_ms: int
