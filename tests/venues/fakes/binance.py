@@ -26,6 +26,7 @@ from tests.venues.fakes.facts import (
     Settlement,
     Trade,
     text,
+    with_forming,
 )
 
 from forcedflow.venues.connector import Endpoints
@@ -289,6 +290,7 @@ class FakeBinance(FakeExchange):
             for bar in self._facts(Bar, kind)
             if bar.price_type == price_type and _interval(bar.interval_ms) == query["interval"]
         ]
+        bars = with_forming(bars)
         bars = _in_span(bars, [bar.start_ms for bar in bars], query)
         quiet = price_type != "last"
         return [

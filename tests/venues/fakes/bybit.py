@@ -27,6 +27,7 @@ from tests.venues.fakes.facts import (
     Settlement,
     Trade,
     text,
+    with_forming,
 )
 
 from forcedflow.venues.connector import Endpoints
@@ -233,16 +234,19 @@ class FakeBybit(FakeExchange):
 
     def _bars(self, kind: Kind, price_type: str, query: dict[str, str]) -> list[list[str]]:
         start, end = int(query.get("start", 0)), int(query.get("end", 2**62))
+        bars = [
+            bar
+            for bar in self._facts(Bar, kind)
+            if bar.price_type == price_type and str(bar.interval_ms // 60_000) == query["interval"]
+        ]
         found = [
             [
                 str(bar.start_ms),
                 *map(text, (bar.open, bar.high, bar.low, bar.close)),
                 *((text(bar.volume), text(bar.turnover)) if price_type == "last" else ()),
             ]
-            for bar in self._facts(Bar, kind)
-            if bar.price_type == price_type
-            and str(bar.interval_ms // 60_000) == query["interval"]
-            and start <= bar.start_ms <= end
+            for bar in with_forming(bars)
+            if start <= bar.start_ms <= end
         ]
         return sorted(found, reverse=True)[: int(query.get("limit", 200))]
 

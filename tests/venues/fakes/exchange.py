@@ -71,6 +71,8 @@ class FakeExchange(abc.ABC):
         When each was asked. [s, monotonic]
     said : int
         Messages sent over websockets, replies included.
+    compressed : int
+        Connections that agreed to permessage-deflate.
     """
 
     venue: str
@@ -80,6 +82,7 @@ class FakeExchange(abc.ABC):
         self.requests: list[str] = []
         self.asked_at_s: list[float] = []
         self.said = 0
+        self.compressed = 0
         self.books: dict[Kind, TrueBook] = {"linear": TrueBook(), "inverse": TrueBook()}
         self.handshakes = 0
         self._faults: list[HttpFault] = []
@@ -121,6 +124,10 @@ class FakeExchange(abc.ABC):
     @abc.abstractmethod
     def tell(self, fact: Fact) -> Iterable[Message]:
         """Return the messages that a fact causes."""
+
+    def bundle(self, messages: list[Message]) -> list[Message]:
+        """Return messages as the venue puts several into one."""
+        return messages
 
     def greet(self, channel: str) -> Iterable[Message]:
         """Return what a fresh subscriber to a channel hears first."""
@@ -256,6 +263,7 @@ class FakeExchange(abc.ABC):
         if not isinstance(transport, asyncio.Transport):
             return socket
         connection = Connection(socket, transport, request.path)
+        self.compressed += bool(socket.compress)
         self._connections.add(connection)
         try:
             self.opened(connection, dict(request.query))
@@ -298,6 +306,7 @@ class FakeExchange(abc.ABC):
             told.extend(self.tell(fact))
         if unsaid:
             return
+        told = self.bundle(told)
         for connection in tuple(self._connections):
             heard = [
                 self.wrap(connection, message)

@@ -68,6 +68,22 @@ class Bar:
     def start_ms(self) -> int:
         return self.end_ms - self.interval_ms
 
+    def following(self) -> Bar:
+        """Return the bar after this one as it begins: venues show it before it is closed."""
+        price = self.close
+        return replace(
+            self,
+            end_ms=self.end_ms + self.interval_ms,
+            open=price,
+            high=price,
+            low=price,
+            volume=0.0,
+            turnover=0.0,
+            taker_buy_volume=0.0,
+            taker_buy_turnover=0.0,
+            trade_count=0,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class OpenInterest:
@@ -127,6 +143,12 @@ Fact: TypeAlias = (
 )
 
 
+def with_forming(bars: list[Bar]) -> list[Bar]:
+    """Return closed bars, oldest first, and the one that is under way."""
+    ordered = sorted(bars, key=lambda bar: bar.end_ms)
+    return [*ordered, *(bar.following() for bar in ordered[-1:])]
+
+
 def text(number: float) -> str:
     """Return a number as venues print it: all its digits, no exponent."""
     return format(Decimal(repr(number)), "f")
@@ -180,10 +202,12 @@ class Tape:
         return self._random.randint(1, 5_000) / 1_000
 
     def trades(self, times_ms: Sequence[int]) -> list[Trade]:
+        """Return trades in which the accounts take turns, each with the next."""
         found = []
         for time_ms in times_ms:
             self._number += 1
-            buyer, seller = self._random.sample(self.accounts, 2)
+            turn = self._number % len(self.accounts)
+            buyer, seller = self.accounts[turn], self.accounts[turn - 1]
             side = self._random.choice(("buy", "sell"))
             price, size = self._step(), self._size()
             found.append(Trade(time_ms, self._number, price, size, side, buyer, seller, self._kind))

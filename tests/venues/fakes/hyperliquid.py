@@ -26,6 +26,7 @@ from tests.venues.fakes.facts import (
     Settlement,
     Trade,
     text,
+    with_forming,
 )
 
 from forcedflow.venues.connector import Endpoints
@@ -73,13 +74,26 @@ class FakeHyperliquid(FakeExchange):
             yield Message("trades", {"channel": "trades", "data": [_trade(fact)]})
         elif isinstance(fact, Bar) and fact.price_type == "last":
             name = _interval(fact.interval_ms)
-            grown, begun = _candle(fact), _next_candle(fact)
+            grown, begun = _candle(fact), _candle(fact.following())
             for candle in (grown, begun):
                 yield Message(f"candle {name}", {"channel": "candle", "data": candle})
         elif isinstance(fact, OpenInterest | Mark) and self._facts(Mark):
             yield self._context_message()
         elif isinstance(fact, BookChange):
             yield self._book_message()
+
+    def bundle(self, messages: list[Message]) -> list[Message]:
+        # What one block traded comes together.
+        found: list[Message] = []
+        for message in messages:
+            trades = message.body["data"]
+            if message.channel == "trades" and found and found[-1].channel == "trades":
+                earlier = found[-1].body["data"]
+                if earlier[-1]["time"] == trades[0]["time"]:
+                    earlier.extend(trades)
+                    continue
+            found.append(message)
+        return found
 
     def _book_message(self) -> Message:
         return Message("l2Book", {"channel": "l2Book", "data": self._book()})
@@ -153,13 +167,12 @@ class FakeHyperliquid(FakeExchange):
 
     def _candles(self, asked: Json) -> Json:
         start, end = asked["startTime"], asked.get("endTime", 2**62)
-        return [
-            _candle(bar)
+        bars = [
+            bar
             for bar in self._facts(Bar)
-            if bar.price_type == "last"
-            and _interval(bar.interval_ms) == asked["interval"]
-            and start <= bar.start_ms <= end
+            if bar.price_type == "last" and _interval(bar.interval_ms) == asked["interval"]
         ]
+        return [_candle(bar) for bar in with_forming(bars) if start <= bar.start_ms <= end]
 
     def _funding(self, asked: Json) -> Json:
         start, end = asked["startTime"], asked.get("endTime", 2**62)
@@ -241,22 +254,6 @@ def _candle(bar: Bar) -> Json:
         "l": text(bar.low),
         "v": text(bar.volume),
         "n": bar.trade_count,
-    }
-
-
-def _next_candle(bar: Bar) -> Json:
-    price = text(bar.close)
-    return {
-        "t": bar.end_ms,
-        "T": bar.end_ms + bar.interval_ms - 1,
-        "s": COIN,
-        "i": _interval(bar.interval_ms),
-        "o": price,
-        "c": price,
-        "h": price,
-        "l": price,
-        "v": "0.0",
-        "n": 0,
     }
 
 

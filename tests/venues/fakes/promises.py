@@ -153,20 +153,31 @@ def klines(venue: str, facts: Iterable[Fact]) -> list[Row]:
 
 
 def predicted_funding(venue: str, facts: Iterable[Fact]) -> list[Row]:
-    """Return a row of the first estimate in each minute."""
+    """Return a row per minute: at Bybit what held when it began, else the first one in it."""
     terms = TERMS[venue]
-    first: dict[tuple[Kind, int], Mark] = {}
+    rows: list[Row] = []
+    latest: dict[Kind, Mark] = {}
     for fact in facts:
-        if isinstance(fact, Mark):
-            first.setdefault((fact.kind, fact.time_ms // MINUTE_MS), fact)
-    return [
-        {
-            "symbol": terms.symbols[kind],
-            "kind": "predicted",
-            "funding_rate": fact.funding_rate,
-        }
-        for (kind, _), fact in first.items()
-    ]
+        if not isinstance(fact, Mark):
+            continue
+        before, minute = latest.get(fact.kind), fact.time_ms // MINUTE_MS
+        latest[fact.kind] = fact
+        if before is not None and before.time_ms // MINUTE_MS == minute:
+            continue
+        if venue != "bybit":
+            rows.append(_estimate(terms, fact, fact.time_ms))
+        elif before is not None:
+            rows.append(_estimate(terms, before, minute * MINUTE_MS))
+    return rows
+
+
+def _estimate(terms: Terms, fact: Mark, time_ms: int) -> Row:
+    return {
+        "symbol": terms.symbols[fact.kind],
+        "event_time": time_ms,
+        "kind": "predicted",
+        "funding_rate": fact.funding_rate,
+    }
 
 
 def settled_funding(venue: str, facts: Iterable[Fact]) -> list[Row]:
