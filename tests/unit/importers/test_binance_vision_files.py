@@ -22,6 +22,9 @@ FUNDING = Path("data/futures/um/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-
 DEPTH = UM / "bookDepth/BTCUSDT/BTCUSDT-bookDepth-2025-10-10.zip"
 TRADES = UM / "aggTrades/BTCUSDT/BTCUSDT-aggTrades-2025-10-01.zip"
 SPOT = Path("data/spot/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2025-01-01.zip")
+COIN_M_METRICS = Path(
+    "data/futures/cm/daily/metrics/BTCUSD_PERP/BTCUSD_PERP-metrics-2026-06-24.zip"
+)
 COIN_M = Path("data/futures/cm/daily/klines/BTCUSD_PERP/1h/BTCUSD_PERP-1h-2025-01-01.zip")
 
 KLINE_HEADER = (
@@ -169,7 +172,27 @@ def test_open_interest_is_known_five_minutes_after_its_moment():
     assert "long_short_ratio" not in parsed.frames
 
 
-def test_filled_ratio_columns_become_ratios_and_a_taker_period_ends_after_its_stamp():
+@pytest.mark.parametrize(
+    ("path", "stamp", "symbol", "end"),
+    [
+        # The same five minutes, as the last old file and the first new one stamp them.
+        (METRICS.with_name("BTCUSDT-metrics-2026-06-24.zip"), "06-25 00:00", "BTCUSDT", "00:00"),
+        (METRICS.with_name("BTCUSDT-metrics-2026-06-25.zip"), "06-25 00:00", "BTCUSDT", "00:05"),
+        (COIN_M_METRICS, "06-24 00:00", "BTCUSD_PERP", "00:05"),
+    ],
+)
+def test_metrics_are_of_the_end_of_their_period_whichever_end_they_are_stamped_with(
+    path, stamp, symbol, end
+):
+    text = METRICS_HEADER + f"2026-{stamp}:00,{symbol},1,2,1.1,1.2,1.3,1.4\n"
+    frames = read(path, text).frames
+    for frame in (frames["open_interest"], frames["long_short_ratio"]):
+        assert {moment.strftime("%H:%M") for moment in frame["event_time"]} == {end}
+        known = frame["available_time"] - frame["event_time"]
+        assert {delay.total_seconds() for delay in known} == {300}
+
+
+def test_filled_ratio_columns_become_ratios():
     text = METRICS_HEADER + "2025-12-01 00:05:00,BTCUSDT,1,2,1.1,1.2,1.3,1.4\n"
     frame = read(METRICS, text).frames["long_short_ratio"]
     found = {row["kind"]: row for row in frame.iter_rows(named=True)}
@@ -184,7 +207,7 @@ def test_filled_ratio_columns_become_ratios_and_a_taker_period_ends_after_its_st
         "top_accounts": "00:05",
         "top_positions": "00:05",
         "accounts": "00:05",
-        "taker_volume": "00:10",
+        "taker_volume": "00:05",
     }
     for row in found.values():
         assert (row["available_time"] - row["event_time"]).total_seconds() == 300

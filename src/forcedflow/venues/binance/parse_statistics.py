@@ -9,10 +9,11 @@ What a stamp under ``/futures/data`` means, and why archive and HTTP meet in one
   own moment. ``sumOpenInterestValue / sumOpenInterest`` is the mark price of that very moment.
 - The taker ratio is a flow, stamped with the *start* of its five minutes.
 - In the archive's ``metrics``, from the file of 25 June 2026 on, every column is stamped with the
-  start of the period at whose end it is taken. One open interest then stands five minutes later
-  here than there, one taker ratio at the same stamp; a comparison of both on 1 October 2026 (the
-  archive's 23:55 is HTTP's 00:00) and a report to the archive's keepers (issue 491 of
-  binance-public-data) agree. Files before that day are stamped with the moment itself.
+  start of the period at whose end it is taken; files before are stamped with that end. So one open
+  interest stands five minutes later here than there, and one taker ratio at the same stamp. That is
+  what was measured of both (+300 s and 0 s; the archive's 23:55 is HTTP's 00:00 of 1 October 2026)
+  and what a report to the archive's keepers says of its files. Of the other three ratios nobody
+  has published a comparison; they are taken as the snapshots that the report calls them.
 
 An event time is the moment of a snapshot and the end of a flow, wherever it was read, so both
 sources give one key. The venue publishes some minutes late: a row counts as known five minutes

@@ -1,11 +1,14 @@
 """Replies of Binance over HTTP become rows that meet those of its archive."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from forcedflow.errors import FrameError
 from forcedflow.instruments import Instrument
 from forcedflow.store.raw_log import Frame
+from forcedflow.tables import TABLES
 from forcedflow.venues.binance import BinanceConnector
 from forcedflow.venues.binance.contract import contract_of
 from forcedflow.venues.binance.parse_history import (
@@ -16,6 +19,8 @@ from forcedflow.venues.binance.parse_history import (
 )
 from forcedflow.venues.binance.parse_listing import parse_instruments
 from forcedflow.venues.binance.parse_statistics import parse_open_interest_history, parse_ratios
+from forcedflow.venues.importers.binance_vision import read_binance_vision
+from forcedflow.venues.importers.options import ImportOptions
 from forcedflow.venues.row_buffer import RowBuffer
 
 LINEAR = contract_of(Instrument("binance", "BTC", "USDT", "USDT", 0.1))
@@ -103,6 +108,34 @@ def test_open_interest_is_of_its_own_moment_and_known_five_minutes_later():
     assert (frame["open_interest"][0], frame["open_interest_usd"][0]) == (100.5, 8_040_000.0)
     assert ms(frame["event_time"][0]) == NOON
     assert ms(frame["available_time"][0]) == NOON + FIVE
+
+
+def test_archive_and_http_meet_in_one_key():
+    # One fact as both stated it on 1 October 2026: the archive's 23:55 is HTTP's midnight.
+    midnight = 1_790_812_800_000
+    header = "create_time,symbol,sum_open_interest,sum_open_interest_value,"
+    header += "count_toptrader_long_short_ratio,sum_toptrader_long_short_ratio,"
+    header += "count_long_short_ratio,sum_taker_long_short_vol_ratio\n"
+    file = Path("data/futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2026-09-30.csv")
+    line = b"2026-09-30 23:55:00,BTCUSDT,100.5,8040000.0,1.1,1.2,1.3,0.8\n"
+    archived = read_binance_vision(file, header.encode() + line, ImportOptions()).frames
+    rows = RowBuffer("binance")
+    reading = {"symbol": "BTCUSDT", "timestamp": midnight}
+    interest = reading | {"sumOpenInterest": "100.5", "sumOpenInterestValue": "8040000.0"}
+    parse_open_interest_history(msgspec.json.encode([interest]), rows, LINEAR)
+    for kind, ratio in (("top_accounts", 1.1), ("top_positions", 1.2), ("accounts", 1.3)):
+        body = msgspec.json.encode([reading | {"longShortRatio": ratio}])
+        parse_ratios(body, rows, LINEAR, kind)
+    taker = {"buySellRatio": "0.8", "timestamp": midnight - FIVE}
+    parse_ratios(msgspec.json.encode([taker]), rows, LINEAR, "taker_volume")
+    for table, frame in rows.take().items():
+        key = [*TABLES[table].key, "available_time"]
+        value = "ratio" if table == "long_short_ratio" else "open_interest"
+        assert (
+            frame.select(*key, value)
+            .sort(key)
+            .equals(archived[table].select(*key, value).sort(key))
+        )
 
 
 def test_coin_margined_open_interest_is_contracts_and_coins():

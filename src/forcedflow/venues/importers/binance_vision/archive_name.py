@@ -40,13 +40,15 @@ _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD1", "BTC", "ETH", "BNB",
 class ArchiveName:
     """What the name and folders of an archive file say.
 
-    ``interval`` is set for bars only. ``delivery`` contracts are futures with an end date.
+    ``interval`` is set for bars only. ``date`` is the day or month as written (``2025-12-01``,
+    ``2025-12``). ``delivery`` contracts are futures with an end date.
     """
 
     symbol: str
     market: VisionMarket
     dataset: str
     interval: str | None
+    date: str
     delivery: bool
 
     @property
@@ -120,6 +122,7 @@ def parse_archive_name(path: Path, options: ImportOptions) -> ArchiveName:
         market=_market(path, folders, matched["symbol"], dataset, options),
         dataset=dataset,
         interval=interval,
+        date=matched["date"],
         delivery=_DELIVERY.search(matched["symbol"]) is not None,
     )
 

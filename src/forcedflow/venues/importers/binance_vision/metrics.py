@@ -3,11 +3,19 @@
 In:  columns of text; ``create_time`` is UTC text.   Out: rows of open_interest, long_short_ratio.
 Pure: no I/O, no clock, no global state.
 
-Open interest carries its own moment (value divided by coins is the mark price of that moment), but
-the venue publishes it five minutes later, so that is when it becomes available. A zero is an outage
-of the venue's statistics and would replace a good row of another file: it is left out. The account
-ratios are snapshots of that moment too. The taker ratio is stamped with the *start* of its five
-minutes.
+Open interest and the ratios of accounts and positions are snapshots at the end of their five
+minutes, the taker ratio is the flow of those. USD-M files up to that of 24 June 2026 are stamped
+with the end (value divided by coins is the mark price of that very moment), and from the next day's
+file on with the *start*, as COIN-M files were all along [1]_. The file's day decides, not the
+stamp: midnight stands at the end of the last old file and again, meaning five minutes later, at the
+beginning of the first new one. The venue publishes late, so rows become available five minutes
+after their event. A zero is an outage of the venue's statistics and would replace a good row of
+another file: it is left out.
+
+References
+----------
+.. [1] binance/binance-public-data on GitHub, "Silent create_time labeling change on 2026-06-25",
+   August 2026.
 """
 
 from __future__ import annotations
@@ -35,15 +43,15 @@ COLUMNS = (
 """The archive's own header."""
 
 _PERIOD_MS = 5 * MINUTE_MS
+_FIRST_STAMPED_WITH_START = "2026-06-25"
 _IS_ZERO = pl.any_horizontal(pl.col("sum_open_interest", "sum_open_interest_value") == 0).fill_null(
     value=False
 )
-# Column, kind, and how long after create_time the period it describes ends.
 _RATIOS = (
-    ("count_toptrader_long_short_ratio", "top_accounts", 0),
-    ("sum_toptrader_long_short_ratio", "top_positions", 0),
-    ("count_long_short_ratio", "accounts", 0),
-    ("sum_taker_long_short_vol_ratio", "taker_volume", _PERIOD_MS),
+    ("count_toptrader_long_short_ratio", "top_accounts"),
+    ("sum_toptrader_long_short_ratio", "top_positions"),
+    ("count_long_short_ratio", "accounts"),
+    ("sum_taker_long_short_vol_ratio", "taker_volume"),
 )
 
 
@@ -84,7 +92,7 @@ def metrics(
             Field("symbol", "text"),
             Field("sum_open_interest", required=False, unsigned=True),
             Field("sum_open_interest_value", required=False, unsigned=True),
-            *(Field(column, required=False, unsigned=True) for column, _, _ in _RATIOS),
+            *(Field(column, required=False, unsigned=True) for column, _ in _RATIOS),
         ],
     )
     refuse(file, "symbol", table["symbol"] != name.symbol, f"is not {name.symbol}", table["symbol"])
@@ -124,7 +132,7 @@ def _open_interest(table: pl.DataFrame, name: ArchiveName, options: ImportOption
         size = options.contract_size("binance", name.instrument.base)
         coins, usd = value, pl.lit(None) if size is None else contracts * size
     known = table.filter((contracts.is_not_null() | value.is_not_null()) & ~_IS_ZERO)
-    event = pl.col("create_time")
+    event = _event(name)
     return rows(
         known,
         venue="binance",
@@ -138,10 +146,8 @@ def _open_interest(table: pl.DataFrame, name: ArchiveName, options: ImportOption
     )
 
 
-def _ratio(
-    table: pl.DataFrame, name: ArchiveName, column: str, kind: str, ends_after_ms: int
-) -> pl.DataFrame:
-    event = _after(pl.col("create_time"), ends_after_ms)
+def _ratio(table: pl.DataFrame, name: ArchiveName, column: str, kind: str) -> pl.DataFrame:
+    event = _event(name)
     return rows(
         table.filter(pl.col(column).is_not_null()),
         venue="binance",
@@ -154,6 +160,13 @@ def _ratio(
         interval_ms=_PERIOD_MS,
         ratio=pl.col(column),
     )
+
+
+def _event(name: ArchiveName) -> pl.Expr:
+    """Return the end of the period that a row is of."""
+    stamp = pl.col("create_time")
+    is_start = name.market == "cm" or name.date >= _FIRST_STAMPED_WITH_START
+    return _after(stamp, _PERIOD_MS) if is_start else stamp
 
 
 def _after(moment: pl.Expr, milliseconds: int) -> pl.Expr:
