@@ -414,13 +414,16 @@ class _Recording:
         for task in repairs:
             task.cancel()
         await asyncio.gather(*repairs, return_exceptions=True)
+        # Raw first: rows can be made of it again.
+        closing = [self._on_disk(one.recorder.raw.close) for one in self.followed]
+        outcomes = await asyncio.gather(*closing, return_exceptions=True)
         try:
-            # Raw first: rows can be made of it again.
-            for one in self.followed:
-                await self._on_disk(one.recorder.raw.close)
-        finally:
             await self._write_rows()
+        finally:
             self._disk.shutdown(wait=False)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         if waiting := self._writer.unwritten_rows:
             raise ForcedflowError(
                 f"{waiting:,} rows could not be written: {self._writer.problem}\n"

@@ -341,6 +341,18 @@ def test_rows_that_never_reach_the_lake_are_an_error_that_says_where_they_are(la
     assert _frames(lake) == [OPENED, trade(1, 1)]
 
 
+def test_a_raw_log_that_cannot_be_finished_is_an_error_and_the_rows_are_in_the_lake(
+    lake, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "raw")
+
+    monkeypatch.setattr("forcedflow.store.raw_log.RawLog.flush", full)
+    with pytest.raises(OSError, match="No space left"):
+        _record(lake, [[OPENED, trade(1, 1)]])
+    assert lake.read("trades").height == 1
+
+
 def test_too_many_rows_are_written_before_more_is_read(lake, monkeypatch):
     monkeypatch.setattr(recorder_module, "MOST_ROWS", 10)
     most = []
