@@ -31,7 +31,11 @@ from forcedflow.venues.host_guard import HostGuard, LeftAloneError
 # Rows held before they are written: few writes are fast, and this much fits in little memory.
 _BATCH_ROWS: Final = 500_000
 # And no longer than this, so that a kill costs seconds of work. [s]
-_BATCH_S: Final = 3.0
+_BATCH_S: Final = 1.0
+# How often, and how far apart, an interrupted fetch tries to write what it has. [1], [s]
+_ATTEMPTS_TO_KEEP: Final = 20
+_NOTICED_S: Final = 0.1
+_SPOT_TABLES: Final = frozenset({"klines", "trades", "order_book"})
 
 
 def fetch(
@@ -91,20 +95,23 @@ def fetch(
     _refuse(connector, tables, start_ms, end_ms)
     guard = HostGuard(connector.name, http)
     run = _Run(lake, connector.name, guard, now_ms)
-    planned = [
-        piece
-        for instrument in _instruments(connector, guard, symbols, run)
-        for piece in connector.pieces(
+    planned: list[Piece] = []
+    for instrument in _instruments(connector, guard, symbols, run):
+        pieces = connector.pieces(
             guard, tables, instrument, start_ms, end_ms, present_ms, interval_ms
         )
-    ]
+        planned += pieces
+        for table in _unplanned(tables, instrument, pieces):
+            # Such as brackets of the past: only those of today are told.
+            reason = "the venue tells nothing of that span"
+            run.gaps.append(Gap(instrument.symbol, (table,), start_ms, end_ms, reason))
     # Time first: what lies in one partition of the lake is written together.
     threads = concurrency or connector.rate_limit.concurrent
     plan: Plan[_Answer] = Plan(
         sorted(planned, key=lambda piece: (piece.start_ms, piece.name)), threads
     )
     run.read_all(plan, threads, on_progress or (lambda _: None))
-    return run.report()
+    return run.report(start_ms, end_ms)
 
 
 def _refuse(connector: Connector, tables: Sequence[str], start_ms: int, end_ms: int) -> None:
@@ -116,6 +123,13 @@ def _refuse(connector: Connector, tables: Sequence[str], start_ms: int, end_ms: 
         )
     if start_ms >= end_ms:
         raise UsageError("the span is empty\nhint: it begins before it ends, and before now")
+
+
+def _unplanned(tables: Sequence[str], instrument: Instrument, pieces: Sequence[Piece]) -> list[str]:
+    planned = {table for piece in pieces for table in piece.tables}
+    # Nobody holds open interest or funding of a spot pair: there is none.
+    there_is = _SPOT_TABLES if instrument.kind == "spot" else frozenset(tables)
+    return [table for table in tables if table in there_is - planned]
 
 
 def _instruments(
@@ -204,15 +218,15 @@ class _Run:
         finally:
             # An interruption keeps what is here, and waits for nobody who is still asking.
             executor.shutdown(wait=finished, cancel_futures=True)
-            self._flush()
+            self._flush_though_interrupted()
 
-    def report(self) -> FetchReport:
+    def report(self, start_ms: int, end_ms: int) -> FetchReport:
         return FetchReport(
             read=self.read,
             held=self.held,
             received_bytes=self.guard.received_bytes,
             tables=self.tables,
-            gaps=join_gaps(self.gaps),
+            gaps=join_gaps(self.gaps, start_ms, end_ms),
             failures=tuple(self.failures),
             refusals=self.guard.refusals,
             warnings=tuple(self.remarks),
@@ -273,9 +287,20 @@ class _Run:
             self._flush()
 
     def _flush(self) -> None:
-        batch, self.batch = self.batch, _Batch()
-        if not batch.frames and not batch.receipts:
-            return
-        frames = {table: pl.concat(parts) for table, parts in batch.frames.items()}
-        for table, change in self.lake.write(frames, batch.receipts).tables.items():
+        # The batch is let go of only once it is written: an interruption may come in between, and
+        # writing it once more adds nothing.
+        frames = {table: pl.concat(parts) for table, parts in self.batch.frames.items()}
+        written = self.lake.write(frames, self.batch.receipts)
+        self.batch = _Batch()
+        for table, change in written.tables.items():
             self.tables[table] = self.tables.get(table, TableChange()) + change
+
+    def _flush_though_interrupted(self) -> None:
+        # Polars passes an interruption on to whatever it computes until the last of the threads
+        # that were computing when it came has noticed: this write among them.
+        for _ in range(_ATTEMPTS_TO_KEEP):
+            try:
+                return self._flush()
+            except KeyboardInterrupt:
+                time.sleep(_NOTICED_S)
+        return self._flush()

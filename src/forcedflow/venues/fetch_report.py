@@ -108,13 +108,15 @@ class FetchReport:
         return self.read + self.held > 0
 
 
-def join_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Return gaps in the order of time, those that touch and have one cause as one.
+def join_gaps(gaps: Iterable[Gap], start_ms: int, end_ms: int) -> tuple[Gap, ...]:
+    """Return gaps of a span in the order of time, those that touch and have one cause as one.
 
     Parameters
     ----------
     gaps : iterable of Gap
         In any order.
+    start_ms, end_ms : int
+        What was asked for; whole files reach beyond it. [UTC ms]
 
     Returns
     -------
@@ -124,11 +126,16 @@ def join_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     Examples
     --------
     >>> days = [Gap(f"a/{day}.zip", ("klines",), day, day + 1, "absent") for day in range(3)]
-    >>> join_gaps(days)
-    (Gap(name='a', tables=('klines',), start_ms=0, end_ms=3, reason='absent'),)
+    >>> join_gaps(days, 1, 9)
+    (Gap(name='a', tables=('klines',), start_ms=1, end_ms=3, reason='absent'),)
     """
     joined: dict[tuple[str, tuple[str, ...], str], list[Gap]] = {}
-    for gap in sorted(gaps, key=lambda gap: (gap.start_ms, gap.end_ms, gap.name)):
+    cut = (
+        replace(gap, start_ms=max(gap.start_ms, start_ms), end_ms=min(gap.end_ms, end_ms))
+        for gap in gaps
+        if gap.start_ms < end_ms and gap.end_ms > start_ms
+    )
+    for gap in sorted(cut, key=lambda gap: (gap.start_ms, gap.end_ms, gap.name)):
         folder = gap.name.rpartition("/")[0] or gap.name
         spans = joined.setdefault((folder, gap.tables, gap.reason), [])
         if spans and gap.start_ms <= spans[-1].end_ms:

@@ -65,7 +65,7 @@ def shelved(url, data, checksum=None):
 
 
 def test_whole_past_months_are_one_file_and_the_rest_goes_by_the_day():
-    pieces = plan(["klines"], "2026-01-01", "2026-03-03", instrument=parse_symbol("BTC/USDT"))
+    pieces = plan(["klines"], "2026-01-01T00:05", "2026-03-03", instrument=parse_symbol("BTC/USDT"))
     assert [piece.name for piece in pieces] == [
         "spot/monthly/klines/BTCUSDT/5m/BTCUSDT-5m-2026-01.zip",
         "spot/monthly/klines/BTCUSDT/5m/BTCUSDT-5m-2026-02.zip",
@@ -80,7 +80,9 @@ def test_whole_past_months_are_one_file_and_the_rest_goes_by_the_day():
 
 
 def test_a_month_that_is_not_there_is_asked_for_by_the_day_and_a_day_over_http():
-    (month,) = plan(["klines"], "2026-02-01", "2026-03-01", instrument=parse_symbol("BTC/USDT"))
+    (month,) = plan(
+        ["klines"], "2026-02-01T00:05", "2026-03-01", instrument=parse_symbol("BTC/USDT")
+    )
     assert len(month.instead) == 28
     first = month.instead[0]
     assert first.name == "spot/daily/klines/BTCUSDT/5m/BTCUSDT-5m-2026-02-01.zip"
@@ -88,8 +90,20 @@ def test_a_month_that_is_not_there_is_asked_for_by_the_day_and_a_day_over_http()
     assert rest.name == f"rest:klines:{ms('2026-02-01')}:{ms('2026-02-02')}"
 
 
+def test_what_ends_at_midnight_is_filed_under_the_day_before():
+    spot = parse_symbol("BTC/USDT")
+    midnight = plan(["klines"], "2026-03-02", "2026-03-03", instrument=spot)
+    after = plan(["klines"], "2026-03-02T00:05", "2026-03-03", instrument=spot)
+    assert [piece.name[-14:-4] for piece in midnight] == ["2026-03-01", "2026-03-02"]
+    assert [piece.name[-14:-4] for piece in after] == ["2026-03-02"]
+    # Of the metrics that is so for the taker ratio alone.
+    ratios = plan(["long_short_ratio"], "2026-03-02", "2026-03-03")
+    assert [piece.name[-14:-4] for piece in ratios] == ["2026-03-01", "2026-03-02"]
+    assert len(plan(["open_interest"], "2026-03-02", "2026-03-03")) == 1
+
+
 def test_perpetuals_have_last_mark_and_index_bars():
-    names = {piece.name for piece in plan(["klines"], "2026-03-01", "2026-03-02")}
+    names = {piece.name for piece in plan(["klines"], "2026-03-01T00:05", "2026-03-02")}
     assert names == {
         f"futures/um/daily/{dataset}/BTCUSDT/5m/BTCUSDT-5m-2026-03-01.zip"
         for dataset in ("klines", "markPriceKlines", "indexPriceKlines")
@@ -101,7 +115,7 @@ def test_metrics_serve_both_tables_and_are_daily_only():
     assert piece.name == "futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2026-01-31.zip"
     assert piece.tables == {"open_interest", "long_short_ratio"}
     assert [rest.tables for rest in piece.instead] == [{"open_interest"}]
-    both = plan(["open_interest", "long_short_ratio"], "2026-01-31", "2026-02-01")[0]
+    both = plan(["open_interest", "long_short_ratio"], "2026-01-31T00:05", "2026-02-01")[0]
     assert [rest.tables for rest in both.instead] == [{"open_interest"}, {"long_short_ratio"}]
 
 
@@ -122,7 +136,7 @@ def test_a_day_that_has_not_ended_is_not_asked_from_the_archive_nor_is_the_futur
 
 
 def test_a_tail_that_several_kinds_of_bars_share_is_planned_once():
-    pieces = plan(["klines"], "2026-03-20", "2026-03-21", now="2026-03-20T10:00")
+    pieces = plan(["klines"], "2026-03-20T00:05", "2026-03-21", now="2026-03-20T10:00")
     assert [piece.name for piece in pieces] == [
         f"rest:klines:{ms('2026-03-20')}:{ms('2026-03-20T10:00')}"
     ]
@@ -135,7 +149,7 @@ def test_trades_come_by_the_day_because_a_month_would_not_fit_in_memory():
 
 
 def test_coin_margined_contracts_have_an_index_of_their_pair_and_no_depth():
-    pieces = plan(["klines", "depth_bands"], "2026-03-01", "2026-03-02", instrument=COIN_M)
+    pieces = plan(["klines", "depth_bands"], "2026-03-01T00:05", "2026-03-02", instrument=COIN_M)
     assert {piece.name for piece in pieces} == {
         "futures/cm/daily/klines/BTCUSD_PERP/5m/BTCUSD_PERP-5m-2026-03-01.zip",
         "futures/cm/daily/markPriceKlines/BTCUSD_PERP/5m/BTCUSD_PERP-5m-2026-03-01.zip",

@@ -392,18 +392,41 @@ def test_of_large_pieces_few_are_held_at_once(lake):
     assert max(most) == 1
 
 
+def test_a_table_of_which_there_is_nothing_to_ask_is_a_gap(lake):
+    report = bring(lake, Venue(days(1)), Web(), tables=("funding", "trades"))
+    assert report.gaps == (
+        Gap(
+            SYMBOL,
+            ("trades",),
+            START_MS,
+            START_MS + 400 * DAY_MS,
+            "the venue tells nothing of that span",
+        ),
+    )
+
+
 def test_gaps_that_touch_are_one_and_others_stay_apart():
     def gap(name, first, last, reason="absent", tables=("klines",)):
         return Gap(name, tables, first, last, reason)
 
-    joined = join_gaps(
-        [gap("a/2", 1, 2), gap("a/1", 0, 1), gap("a/9", 5, 6), gap("b/1", 0, 1),
-         gap("a/3", 2, 3, "refused"), gap("alone", 7, 8, tables=("funding",))]
-    )  # fmt: skip
-    assert joined == (
+    missing = [
+        gap("a/2", 1, 2),
+        gap("a/1", 0, 1),
+        gap("a/9", 5, 6),
+        gap("b/1", 0, 1),
+        gap("a/3", 2, 3, "refused"),
+        gap("alone", 7, 8, tables=("funding",)),
+    ]
+    assert join_gaps(missing, 0, 9) == (
         gap("a", 0, 2),
         gap("b/1", 0, 1),
         gap("a/3", 2, 3, "refused"),
         gap("a/9", 5, 6),
         gap("alone", 7, 8, tables=("funding",)),
     )
+
+
+def test_only_what_was_asked_for_can_be_a_gap():
+    month = Gap("month", ("funding",), 0, 30, "absent")
+    before = Gap("before", ("klines",), 0, 10, "absent")
+    assert join_gaps([month, before], 10, 20) == (Gap("month", ("funding",), 10, 20, "absent"),)

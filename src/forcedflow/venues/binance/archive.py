@@ -6,7 +6,7 @@ Free of sockets and of the clock: `Http` and the moment are given.
 The archive writes ``data/{spot|futures/um|futures/cm}/{daily|monthly}/{type}/{SYMBOL}[/{interval}]/
 {SYMBOL}-{type|interval}-{date}.zip`` with a ``.CHECKSUM`` beside it. A file is named after the day
 on which its bars open and its snapshots are taken, so the bar that ends at midnight is in the file
-of the day before.
+of the day before, and that day is asked for too where a span begins at midnight.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def archive_pieces(
     instrument : Instrument
         Contract. Its contract size counts for COIN-M, where it was fetched. [USD per contract]
     start_ms, end_ms : int
-        Span of days; a day that it touches is asked for whole. [UTC ms]
+        Span of event times; the days that hold them are asked for whole. [UTC ms]
     now_ms : int
         The present. [UTC ms]
     interval_ms : int
@@ -198,8 +198,9 @@ class _File:
 
 
 def _pieces(plan: _Plan, dataset: _Dataset) -> Iterator[Piece]:
-    for month_ms, month_end_ms in _months(plan.start_ms, plan.end_ms):
-        first_ms = max(month_ms, _day(plan.start_ms))
+    start_ms = _day(plan.start_ms - _lag_ms(plan, dataset))
+    for month_ms, month_end_ms in _months(start_ms, plan.end_ms):
+        first_ms = max(month_ms, start_ms)
         last_ms = min(month_end_ms, plan.end_ms)
         whole = first_ms == month_ms and plan.end_ms >= month_end_ms
         past = month_end_ms <= plan.now_ms
@@ -214,6 +215,14 @@ def _pieces(plan: _Plan, dataset: _Dataset) -> Iterator[Piece]:
             yield from _days(plan, dataset, first_ms, last_ms)
         else:
             yield from _tail(plan, dataset, first_ms, last_ms)
+
+
+def _lag_ms(plan: _Plan, dataset: _Dataset) -> int:
+    """Return how long after the time by which it is filed the latest row of a dataset happens."""
+    if dataset.bars:
+        return plan.interval_ms
+    # The taker ratio is filed under the start of its five minutes.
+    return 5 * MINUTE_MS if dataset is _METRICS and "long_short_ratio" in plan.tables else 0
 
 
 def _days(plan: _Plan, dataset: _Dataset, start_ms: int, end_ms: int) -> Iterator[Piece]:
