@@ -225,8 +225,8 @@ def _print(venue: str, report: FetchReport, left_out: Sequence[str]) -> None:
     )
     if report.tables:
         out.print(_changes(report))
-    if report.gaps:
-        out.print(_gaps(report.gaps[:_SHOWN_GAPS]))
+    for line in _gap_lines(report.gaps[:_SHOWN_GAPS]):
+        out.print(line, soft_wrap=True)
     if (more := len(report.gaps) - _SHOWN_GAPS) > 0:
         out.print(f"{more} more gaps; --json lists them")
     if left_out:
@@ -244,11 +244,15 @@ def _changes(report: FetchReport) -> Table:
     return shown
 
 
-def _gaps(gaps: Sequence[Gap]) -> Table:
-    from rich.table import Table
-
-    shown = Table("gap in", "from", "to (UTC)", "what", "why", box=None, pad_edge=False)
+def _gap_lines(gaps: Sequence[Gap]) -> Iterator[str]:
+    """Yield one line per gap. No table: names of files are long, and narrow columns hide them."""
+    if gaps:
+        yield "gaps (UTC)"
+    width = max((len(", ".join(gap.tables)) for gap in gaps), default=0)
     for gap in gaps:
-        span = (format_time(gap.start_ms), format_time(gap.end_ms))
-        shown.add_row(", ".join(gap.tables), *span, gap.name, gap.reason)
-    return shown
+        span = f"{_day_or_time(gap.start_ms)} – {_day_or_time(gap.end_ms)}"
+        yield f" {', '.join(gap.tables):{width}}  {span}  {gap.reason}: {gap.name}"
+
+
+def _day_or_time(ms: int) -> str:
+    return format_time(ms).removesuffix(" 00:00Z")
