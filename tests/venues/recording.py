@@ -26,6 +26,7 @@ from forcedflow.live.health import RecordHealth, VenueHealth
 from forcedflow.live.recorder import Pace, record
 from forcedflow.live.venue_recorder import VenueRecorder
 from forcedflow.store import Lake
+from forcedflow.store.raw_log import Frame, TornTail, list_runs, raw_folder, read_raw_log
 from forcedflow.venues.binance import BinanceConnector
 from forcedflow.venues.bybit import BybitConnector
 from forcedflow.venues.connector import Connector, Feed, Poll
@@ -199,6 +200,15 @@ class Recording:
         frame = self.lake.read(table, venue=fake.venue)
         times = pl.selectors.datetime().dt.timestamp("ms")
         return frame.with_columns(times).to_dicts()
+
+    def raw_frames(self) -> list[Frame]:
+        """Return every message that was kept as it came."""
+
+        def refuse(torn: TornTail) -> None:
+            raise AssertionError(f"a file of raw messages is cut short: {torn}")
+
+        runs = list_runs(raw_folder(self.lake.root), refuse)
+        return [frame for run in runs for frame in read_raw_log(run.files, on_torn=refuse)]
 
     def _heard(self) -> int:
         if self._health is None:

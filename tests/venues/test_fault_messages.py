@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.venues.fakes import passages, promises
-from tests.venues.fakes.exchange import Passage
+from tests.venues.fakes.exchange import Passage, Wire
 from tests.venues.fakes.facts import Bar, BookChange, Fact, Liquidation, OpenInterest, Tape, Trade
 from tests.venues.faults import fault
 from tests.venues.market_day import (
@@ -179,17 +181,18 @@ def test_messages_without_entries_give_nothing_and_break_nothing(venue, tmp_path
 
 @fault("malformed JSON")
 def test_torn_messages_are_counted_and_cost_nothing_else(venue, tmp_path):
-    torn = 0
+    torn: list[bytes] = []
 
-    def tear(messages: list[str]) -> list[str]:
-        nonlocal torn
-        torn += len(messages)
-        return passages.with_torn_between(messages)
+    def tear(messages: list[str]) -> Sequence[Wire]:
+        told = passages.with_torn_between(messages)
+        torn.extend(str(message).encode() for message in told[::2])
+        return told
 
     run, day = _record_through(venue, tmp_path, tear)
     health = run.venue(day.fake)
-    assert torn > 0
-    assert sum(connection.refused for connection in health.connections) == torn
+    assert len(torn) > 0
+    assert sum(connection.refused for connection in health.connections) == len(torn)
+    assert Counter(torn) <= Counter(frame.raw for frame in run.raw_frames())
     books = {fact.time_ms for fact in day.told if isinstance(fact, BookChange)}
     assert books <= set(assert_true_books(run, day.fake))
 

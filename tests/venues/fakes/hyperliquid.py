@@ -270,7 +270,6 @@ def _position(fact: Position) -> Json:
         "liquidationPx": None if fact.liquidation_price is None else text(fact.liquidation_price),
         "marginUsed": "0.0",
         "maxLeverage": 40,
-        "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
     }
 
 
