@@ -39,8 +39,9 @@ from forcedflow.venues.binance.spec import (
     DEFAULT_FUNDING_HOURS,
     INTERVAL_MS,
     NAME,
+    Market,
 )
-from forcedflow.venues.binance.stream import depth_request, premium_request
+from forcedflow.venues.binance.stream import depth_request, funding_request, premium_request
 from forcedflow.venues.connector import Endpoints, Request
 from forcedflow.venues.row_buffer import RowBuffer
 
@@ -69,6 +70,7 @@ class BinanceReader:
         self._mark_prices: Final[dict[str, float]] = {}
         self._funding_minute: Final[dict[str, int]] = {}
         self._adjusted_hours: Final[dict[str, dict[str, float]]] = {}
+        self._asked_hours: Final[set[Market]] = set()
         # Of what is polled with overlap: the last event that became a row.
         self._newest: Final[dict[str, int]] = {}
         self._handlers: Final[Mapping[type, Callable[..., Sequence[Request]]]] = {
@@ -202,7 +204,11 @@ class BinanceReader:
                 precedence=PRECEDENCE_STREAM,
             )
         self._mark_prices[contract.name] = event.price
-        return _NOTHING
+        if contract.market in self._asked_hours:
+            return _NOTHING
+        # The poll for the intervals may be an hour away.
+        self._asked_hours.add(contract.market)
+        return (funding_request(self._endpoints, contract.market),)
 
     def _depth_update(
         self, event: DepthUpdate, contract: Contract, frame: Frame, rows: RowBuffer

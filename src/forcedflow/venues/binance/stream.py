@@ -106,13 +106,18 @@ def premium_request(endpoints: Endpoints, contract: Contract) -> Request:
     return Request(f"rest:{contract.market}:premiumIndex:{contract.name}", send)
 
 
+def funding_request(endpoints: Endpoints, market: Market) -> Request:
+    """Return the request for a market's funding intervals."""
+    send = partial(rest.get_funding_info, endpoints=endpoints, market=market)
+    return Request(f"rest:{market}:fundingInfo", send)
+
+
 def _polls(
     endpoints: Endpoints, futures: Sequence[Contract], interval_ms: int
 ) -> Iterator[tuple[str, float, Request]]:
     markets: list[Market] = sorted({each.market for each in futures})
     for market in markets:
-        info = partial(rest.get_funding_info, endpoints=endpoints, market=market)
-        yield "funding", HOUR_MS / SECOND_MS, Request(f"rest:{market}:fundingInfo", info)
+        yield "funding", HOUR_MS / SECOND_MS, funding_request(endpoints, market)
     if "um" in markets:
         brackets = partial(rest.get_brackets, endpoints=endpoints)
         yield "leverage_brackets", DAY_MS / SECOND_MS, Request("rest:um:brackets", brackets)

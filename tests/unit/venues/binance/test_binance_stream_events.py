@@ -163,7 +163,8 @@ def test_the_funding_estimate_is_kept_once_a_minute():
 
 def test_the_interval_of_funding_is_unknown_until_it_was_asked_for():
     reader = BinanceConnector().reader([LINEAR])
-    rows, _ = read(mark(NOON), reader=reader)
+    rows, requests = read(mark(NOON), mark(NOON + 1000), reader=reader)
+    assert [request.connection for request in requests] == ["rest:um:fundingInfo"]
     assert rows["funding"][0]["interval_hours"] is None
     answer = msgspec.json.encode([{"symbol": "OTHERUSDT", "fundingIntervalHours": 4}])
     asked = Frame(NOON * 1_000_000, "rest:um:fundingInfo", "response", answer)
@@ -237,4 +238,4 @@ def test_a_coin_margined_contract_without_its_size_is_refused():
 
 def test_the_same_frames_give_the_same_rows_again():
     frames = [forced("SELL"), message(trade()), message(kline()), mark(NOON), mark(NOON + 60_000)]
-    assert read(*frames) == read(*frames)
+    assert read(*frames)[0] == read(*frames)[0]
