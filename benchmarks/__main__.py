@@ -1,6 +1,6 @@
 """``python -m benchmarks [--json] [--out FILE] [--runs N] [name…]``: measure and print one table.
 
-In:  names of groups (ladder, startup, import, sandbox); all of them by default.
+In:  names of groups (ladder, startup, import, sandbox, decode); all of them by default.
 Out: a table on standard output; a file only where ``--out`` names one. No time is ever asserted.
 """
 
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import commands, ladder, sandbox
+from benchmarks import commands, decode, ladder, sandbox
 from benchmarks.ladder_peer import find_compiler
 from benchmarks.measure import Budget, Result, machine, read_budgets, table
 
@@ -21,6 +21,7 @@ _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "startup": commands.startup,
     "import": commands.importing,
     "sandbox": sandbox.run,
+    "decode": decode.run,
 }
 
 

@@ -89,7 +89,7 @@ def run(budgets: dict[str, Budget], runs: int) -> Iterator[Result]:
             what=name,
             size=_size(case),
             timing=timing,
-            n_bars=case.low.size,
+            n_items=case.low.size,
             peer="C" if reference is not None else None,
             peer_s=reference.best_s if reference is not None else None,
             budget=budgets[name],
@@ -107,7 +107,7 @@ def _numpy_loop(runs: int) -> Result:
         what=f"NumPy loop over {LOOP_BARS:,} bars",
         size=_size(short),
         timing=loop,
-        n_bars=LOOP_BARS,
+        n_items=LOOP_BARS,
         peer="ours",
         peer_s=ours.best_s,
     )

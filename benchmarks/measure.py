@@ -53,7 +53,7 @@ class Result:
     what: str
     size: str
     timing: Timing | None = None
-    n_bars: int | None = None
+    n_items: int | None = None
     peer: str | None = None
     peer_s: float | None = None
     budget: Budget | None = None
@@ -61,10 +61,10 @@ class Result:
     peak_mib: float | None = None
 
     @property
-    def ns_per_bar(self) -> float | None:
-        if self.timing is None or self.n_bars is None:
+    def ns_per_item(self) -> float | None:
+        if self.timing is None or self.n_items is None:
             return None
-        return self.timing.best_s / self.n_bars * 1e9
+        return self.timing.best_s / self.n_items * 1e9
 
     @property
     def ratio(self) -> float | None:
@@ -88,7 +88,7 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         return {
             **asdict(self),
-            "ns_per_bar": self.ns_per_bar,
+            "ns_per_item": self.ns_per_item,
             "ratio": self.ratio,
             "within_budget": self.within_budget,
         }
@@ -147,7 +147,7 @@ def machine() -> dict[str, str]:
 
 def table(results: list[Result]) -> str:
     """Return the results as a Markdown table, which reads as well in a terminal."""
-    head = ("what", "size", "best", "worst", "ns/bar", "peer", "ratio", "budget", "within")
+    head = ("what", "size", "best", "worst", "ns/item", "peer", "ratio", "budget", "within")
     rows = [head, *(_row(result) for result in results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = [
@@ -170,7 +170,7 @@ def _row(result: Result) -> tuple[str, ...]:
         else f"{result.size}; peak {result.peak_mib:,.0f} MiB",
         _seconds(result.timing.best_s),
         _seconds(result.timing.worst_s),
-        "" if result.ns_per_bar is None else f"{result.ns_per_bar:,.0f}",
+        "" if result.ns_per_item is None else f"{result.ns_per_item:,.0f}",
         peer,
         "" if result.ratio is None else f"{result.ratio:.2f}×",
         "" if result.budget is None else str(result.budget),

@@ -44,7 +44,7 @@ def run(budgets: dict[str, Budget], runs: int) -> Iterator[Result]:
         what=WHOLE,
         size=f"{size} × {DAYS * 1440:,} minutes, {wholes[0]['events']:,} liquidations",
         timing=_timing([whole["seconds"] for whole in wholes]),
-        n_bars=DAYS * 1440,
+        n_items=DAYS * 1440,
         budget=budgets[WHOLE],
         peak_mib=max(whole["peak_mib"] for whole in wholes),
     )
@@ -60,7 +60,7 @@ def run(budgets: dict[str, Budget], runs: int) -> Iterator[Result]:
         what=STRETCH,
         size=f"{size}; mean of {STRETCH_MINUTES:,} minutes",
         timing=_timing([part["seconds"] / STRETCH_MINUTES for part in ours]),
-        n_bars=1,
+        n_items=1,
         peer="plain Python",
         peer_s=plain["seconds"] / STRETCH_MINUTES,
         budget=budgets[STRETCH],

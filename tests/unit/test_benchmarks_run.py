@@ -149,4 +149,4 @@ def test_an_unknown_benchmark_is_named_with_those_that_exist():
     )
     assert done.returncode == 2
     assert "nonsense" in done.stderr
-    assert "ladder, startup, import, sandbox" in done.stderr
+    assert "ladder, startup, import, sandbox, decode" in done.stderr
