@@ -6,7 +6,8 @@ ForcedflowError
 ├── VenueError             a venue or the network did not answer as asked; exit code 4
 │   ├── NotThereError      the venue says that it does not hold this
 │   ├── RateLimitedError   the venue asks for a pause longer than we may wait
-│   └── BlockedError       the venue refuses this address or this country
+│   ├── BlockedError       the venue refuses this address or this country
+│   └── LeftAloneError     a host refused or kept failing before, and is not asked again
 └── DataError              data breaks its schema or an invariant; exit code 5
     ├── SchemaError        a column, dtype, unit or value is not the declared one
     ├── DamagedFileError   a file cannot be read as what it claims to be
@@ -81,6 +82,10 @@ class RateLimitedError(VenueError):
 
 class BlockedError(VenueError):
     """The venue refuses this address or this country (403, 451); archives may still answer."""
+
+
+class LeftAloneError(VenueError):
+    """A host refused us or failed many times in a row, and is not asked again in this run."""
 
 
 class DataError(ForcedflowError):

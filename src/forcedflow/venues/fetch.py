@@ -19,14 +19,20 @@ from typing import Final
 
 import polars as pl
 
-from forcedflow.errors import ForcedflowError, NotThereError, UsageError, VenueError
+from forcedflow.errors import (
+    ForcedflowError,
+    LeftAloneError,
+    NotThereError,
+    UsageError,
+    VenueError,
+)
 from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.store import Lake, Receipt, TableChange
 from forcedflow.venues.base import Rows
 from forcedflow.venues.connector import Connector, Http, Piece
 from forcedflow.venues.fetch_plan import Plan, Step
 from forcedflow.venues.fetch_report import Failure, FetchReport, Gap, Progress, join_gaps
-from forcedflow.venues.host_guard import HostGuard, LeftAloneError
+from forcedflow.venues.host_guard import HostGuard
 
 # Rows held before they are written: few writes are fast, and this much fits in little memory.
 _BATCH_ROWS: Final = 500_000

@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from forcedflow.errors import BlockedError, NotThereError, RateLimitedError, VenueError
+from forcedflow.errors import (
+    BlockedError,
+    LeftAloneError,
+    NotThereError,
+    RateLimitedError,
+    VenueError,
+)
 from forcedflow.venues.connector import Http, Weight
 
 _FAILURES_IN_A_ROW: Final = 8
-
-
-class LeftAloneError(VenueError):
-    """A host is not asked any more: it refused this address, or it does not answer."""
 
 
 class HostGuard:
