@@ -16,9 +16,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from forcedflow.cascade.base_rate import WITHIN_MS, count_growth
+from forcedflow.cascade.cascade import Cascade
+from forcedflow.cascade.chain import Chain, build_chain
 from forcedflow.cascade.forced_flow import forced_flow
+from forcedflow.cascade.montecarlo import SCENARIOS, WITHDRAWAL, simulate
 from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
-from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, merge
+from forcedflow.cascade.start import Start
+from forcedflow.cascade.waves import WaveRules, assumed_rules
+from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, Direction, merge
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns, lay_prices
 from forcedflow.liquidation_map import LiquidationMap, Market
 from forcedflow.positions import (
@@ -29,8 +35,14 @@ from forcedflow.positions import (
     prior_atoms,
 )
 from forcedflow.positions.trained import TrainedMixture, shares_of
-from forcedflow.units import F8x2, Side
+from forcedflow.units import DAY_MS, HOUR_MS, SIDES, F8x2, Side
 from forcedflow.volatility import ewma_volatility
+from forcedflow.volatility.filtered_history import filter_history
+
+HORIZONS_MS = (HOUR_MS, 4 * HOUR_MS, DAY_MS)
+"""Horizons that a structural probability is given for. [ms]"""
+
+_DIRECTIONS: tuple[Direction, Direction] = ("down", "up")
 
 
 def build_map(
@@ -149,6 +161,107 @@ def build_stage(
     )
 
 
+def build_cascade(
+    maps: Sequence[LiquidationMap],
+    depths: Sequence[tuple[DepthCurve, DepthCurve]],
+    *,
+    seed: int,
+    start: Start | None = None,
+    horizon_ms: int = 4 * HOUR_MS,
+    scenarios: int = SCENARIOS,
+    reaching: float = REACHING,
+    complete_feeds: bool = False,
+    withdrawal: float = WITHDRAWAL,
+    rules: tuple[WaveRules, WaveRules] | None = None,
+) -> Cascade:
+    """Return what would fall if price moved, both ways.
+
+    Parameters
+    ----------
+    maps : sequence of LiquidationMap
+        Of one coin, one per venue; the first one's mark is the origin, its bars the history that
+        paths are made of.
+    depths : sequence of pairs of DepthCurve
+        Of the same venues, in the same order: down, up.
+    seed : int
+        Of the scenarios.
+    start : Start, optional
+        A move, a price or an order to begin with; by default the mark.
+    horizon_ms : int
+        Horizon of the dominoes' shares. [ms]
+    scenarios : int
+        Over that horizon; the other horizons' structural probabilities take a quarter of them.
+    reaching : float
+        Share of forced flow that reaches the book. [1]
+    complete_feeds : bool
+        Whether the feeds that mixtures were fitted to print every forced close.
+    withdrawal : float
+        Depth that makers take away per multiple of ordinary volatility. [1]
+    rules : pair of WaveRules, optional
+        Down, up; by default `assumed_rules` with the maps' own maintenance margins.
+
+    Returns
+    -------
+    Cascade
+
+    Raises
+    ------
+    NoDataError
+        If the bars are too few to make paths of.
+    ValueError
+        If maps and curves do not match, the start is beyond the stage, or a figure is out of its
+        range.
+    """
+    if not maps or len(maps) != len(depths):
+        raise ValueError("a cascade needs one pair of depth curves per map")
+    start = start or Start()
+    bars = maps[0].bars
+    history = filter_history(bars.low, bars.high, bars.close, bars.end_ms)
+    zones = [mapped.zones() for mapped in maps]
+    chains: list[Chain] = []
+    ruled: list[WaveRules] = []
+    for place, side in enumerate(SIDES):
+        stage = build_stage(maps, [pair[place] for pair in depths], side, reaching, complete_feeds)
+        margins = [_maintenance_rate(mapped, side) for mapped in maps]
+        ruled.append(assumed_rules(stage, margins) if rules is None else rules[place])
+        simulations = [
+            simulate(
+                stage,
+                ruled[-1],
+                history,
+                horizon,
+                seed=seed,
+                start=start,
+                scenarios=scenarios if horizon == horizon_ms else max(1, scenarios // 4),
+                withdrawal=withdrawal,
+            )
+            for horizon in sorted({horizon_ms, *HORIZONS_MS})
+        ]
+        seen = start.seen_from(stage)
+        chains.append(
+            build_chain(seen, stage.mark, zones, simulations, horizon_ms, maps[0].sigma_day)
+        )
+    base_rates = tuple(
+        count_growth(bars.low, bars.high, bars.close, bars.end_ms, direction, within_ms)
+        for direction in _DIRECTIONS
+        for within_ms in WITHIN_MS
+    )
+    return Cascade(
+        maps=tuple(maps),
+        depths=tuple(depths),
+        start=start,
+        horizon_ms=horizon_ms,
+        scenarios=scenarios,
+        seed=seed,
+        withdrawal=withdrawal,
+        rules=ruled[0],
+        history=history,
+        down=chains[0],
+        up=chains[1],
+        base_rates=base_rates,
+    )
+
+
 def scale_to_open_interest(alive: F8x2, open_interest: F8x2) -> F8x2:
     """Return the factor per bar and side that brings a ladder to the open interest.
 
@@ -166,3 +279,10 @@ def scale_to_open_interest(alive: F8x2, open_interest: F8x2) -> F8x2:
     """
     standing = alive > 1e-9 * open_interest
     return np.where(standing, open_interest / np.where(standing, alive, 1.0), 0.0)
+
+
+def _maintenance_rate(mapped: LiquidationMap, side: Side) -> float:
+    # Mean over what stands on the side; of the atoms themselves where nothing does.
+    held = mapped.ladder.standing_by_atom(side)
+    rates = mapped.ladder.atoms.maintenance_margin_rate
+    return float(held @ rates / held.sum()) if held.sum() > 0 else float(rates.mean())
