@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
+CENT = 0.01
+
 
 def fixed_point(supply, demand, width, shock, order=0.0, supply_factor=1.0, demand_factor=1.0):
     """First distance at or after the shock at which depth has absorbed what was forced."""
@@ -26,7 +28,7 @@ def fixed_point(supply, demand, width, shock, order=0.0, supply_factor=1.0, dema
         return order + forced(y) - absorbed
 
     points = [min(shock, reach), *edges[edges > shock]]
-    if excess(points[0]) <= 0:
+    if excess(points[0]) <= CENT:
         return max(points[0], shock), forced(points[0])
     for a, b in pairwise(points):
         if excess(b) <= 0:
@@ -81,6 +83,8 @@ class Venue:
 
     def price_after(self, base, taken):
         """Where the last price stands when so much is missing from a book that begins at base."""
+        if taken <= CENT:
+            return base
         start = max(base, 0.0)
         reached = least_reaching(
             self.demand, self.width, self.cumulative(self.demand, start) + taken
@@ -94,9 +98,13 @@ class Venue:
         # Excess of the fill over bankruptcy, averaged over positions spread along the stretch; it
         # is straight on each side of the last bankrupt one, so trapezoids are exact.
         low, high = order.nearest + self.buffer, order.farthest + self.buffer
-        along = np.array([low, min(max(fill, low), high), high])
-        loss = order.usd * np.trapezoid(np.maximum(fill - along, 0.0), along) / (high - low)
-        bankrupt = order.usd * (along[1] - low) / (high - low)
+        if high > low:
+            along = np.array([low, min(max(fill, low), high), high])
+            loss = order.usd * np.trapezoid(np.maximum(fill - along, 0.0), along) / (high - low)
+            bankrupt = order.usd * (along[1] - low) / (high - low)
+        else:
+            loss = order.usd * max(fill - low, 0.0)
+            bankrupt = order.usd if fill > low else 0.0
         paid = min(loss, self.fund)
         unpaid = 0.0 if loss == 0 else 1 - paid / loss
         self.fund -= paid

@@ -114,7 +114,8 @@ def fixed_points(
         inside = position - b
         taken = fd * (demand[b] + (demand[b + 1] - demand[b]) * inside)
         need = order[s] + fs * (supply[b] + (supply[b + 1] - supply[b]) * inside)
-        if need > 0.0:
+        # Less than a cent moves nothing, not even across a hole in the book.
+        if need > 0.01:
             # The move stops where depth less supply has risen to this.
             level = order[s] + taken
             excess = need
@@ -167,6 +168,9 @@ def _reached(cumulative: F8, level: float) -> float:
 @njit(cache=True, nogil=True)
 def _hit(demand: F8, width: float, base: float, taken: float) -> float:
     # Distance at which a book whose best price stands at ``base`` has given ``taken``. [1]
+    # Less than a cent moves nothing: what refills never quite comes back.
+    if taken <= 0.01:
+        return base
     start = max(base, 0.0)
     reached = _reached(demand, _at(demand, start / width) + taken) * width
     return base + max(reached - start, 0.0)
