@@ -1,6 +1,6 @@
 """``python -m benchmarks [--json] [--out FILE] [--runs N] [name…]``: measure and print one table.
 
-In:  names of groups (ladder, startup, import, sandbox, decode); all of them by default.
+In:  names of groups; by default all but those that take many minutes or another library's install.
 Out: a table on standard output; a file only where ``--out`` names one. No time is ever asserted.
 """
 
@@ -10,19 +10,23 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks import commands, decode, ladder, sandbox
+from benchmarks import commands, decode, ladder, recording, sandbox
 from benchmarks.ladder_peer import find_compiler
 from benchmarks.measure import Budget, Result, machine, read_budgets, table
 
 _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "ladder": ladder.run,
+    "cascade": cascade.run,
     "startup": commands.startup,
     "import": commands.importing,
     "sandbox": sandbox.run,
     "decode": decode.run,
+    "recording": recording.run,
 }
+_ON_REQUEST = frozenset({"recording"})
 
 
 def main() -> None:
@@ -30,9 +34,10 @@ def main() -> None:
     asked = _arguments()
     budgets = read_budgets()
     results: list[Result] = []
-    for name in asked.names or _GROUPS:
+    groups = _GROUPS | {"recording": partial(recording.run, seconds=asked.seconds)}
+    for name in asked.names or [name for name in groups if name not in _ON_REQUEST]:
         sys.stderr.write(f"measuring {name} …\n")
-        results += _GROUPS[name](budgets[name], asked.runs)
+        results += groups[name](budgets[name], asked.runs)
     here = machine()
     if asked.json:
         value = {"machine": here, "results": [result.as_json() for result in results]}
@@ -52,6 +57,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--out", type=Path, help="also write what is printed to this file")
     parser.add_argument("--runs", type=int, default=5, help="runs per measurement, 3 or more")
+    parser.add_argument(
+        "--seconds", type=float, default=recording.SECONDS, help="length of the recording"
+    )
     asked = parser.parse_args()
     if unknown := sorted(set(asked.names) - set(_GROUPS)):
         parser.error(f"no benchmark called {', '.join(unknown)}; there are {', '.join(_GROUPS)}")

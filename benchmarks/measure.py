@@ -47,7 +47,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One measured thing beside its peer and its goal; ``skipped`` says why there is no time."""
+    """One measured thing beside its peer and its goal; ``skipped`` says why there is no time.
+
+    ``notes`` are sentences of what else was found, printed below the table.
+    """
 
     group: str
     what: str
@@ -59,6 +62,7 @@ class Result:
     budget: Budget | None = None
     skipped: str | None = None
     peak_mib: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ns_per_item(self) -> float | None:
@@ -154,7 +158,8 @@ def table(results: list[Result]) -> str:
         "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in rows
     ]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
+    notes = [f"- {result.what}: {note}" for result in results for note in result.notes]
+    return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
 def _row(result: Result) -> tuple[str, ...]:
@@ -179,6 +184,8 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def _seconds(value: float) -> str:
+    if value < 1e-4:
+        return f"{value * 1e6:.1f} µs"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"
 
 
