@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import commands, decode, ladder, recording, sandbox
+from benchmarks import cascade, commands, decode, ladder, recording, sandbox
 from benchmarks.ladder_peer import find_compiler
 from benchmarks.measure import Budget, Result, machine, read_budgets, table
 

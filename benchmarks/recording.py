@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -184,10 +185,12 @@ def _watched(sent: dict[str, Any], did: dict[str, Any]) -> dict[str, Any]:
 
 def _bare(rate: int, seconds: float) -> float:
     """Return the library's own processor time per message. [s]"""
-    with _market(rate, seconds) as sender:
-        with _child("recording", str(sender.port), core=0) as reader:
-            sender.result()
-            said, _ = reader.communicate()
+    with (
+        _market(rate, seconds) as sender,
+        _child("recording", str(sender.port), core=0) as reader,
+    ):
+        sender.result()
+        said, _ = reader.communicate()
     found = json.loads(said)
     return float(found["cpu_s"] / found["messages"])
 
