@@ -8,11 +8,14 @@ import sys
 
 import numpy as np
 import pytest
-from benchmarks import ladder_loop, sandbox
+from benchmarks import cascade, cascade_loop, ladder_loop, sandbox
 from benchmarks.ladder import CASES, assert_same, replay
 from benchmarks.ladder_case import LadderRun, Window, months_of_five_minutes, year_of_minutes
 from benchmarks.ladder_peer import LadderPeer, find_compiler
 from benchmarks.measure import Budget, Result, Timing, read_budgets, table
+
+from forcedflow.cascade.fixed_point import solve
+from forcedflow.cascade.waves import run as run_waves
 
 needs_compiler = pytest.mark.skipif(
     find_compiler() is None, reason="no C compiler called cc on this machine"
@@ -92,6 +95,30 @@ def test_every_case_of_the_ladder_has_a_goal_and_every_goal_a_case():
     assert set(read_budgets()["ladder"]) == set(CASES)
 
 
+def test_every_measurement_of_the_cascade_has_a_goal_and_every_goal_a_measurement():
+    assert set(read_budgets()["cascade"]) == {cascade.FIXED, cascade.USUAL, cascade.WAVES}
+
+
+@pytest.mark.parametrize("absorbs", [True, False])
+def test_the_numpy_form_agrees_with_the_fixed_points(absorbs):
+    stage = cascade.even_stage(bins=300, absorbs=absorbs)
+    shock, forced, depth = cascade.shocks(200, 0.05)
+    ours = solve(stage, shock, 0.0, forced, depth).end
+    cascade.assert_same_ends(
+        ours, cascade_loop.fixed_points(stage, shock, forced, depth, 64), shock
+    )
+    with pytest.raises(AssertionError, match="ends"):
+        cascade.assert_same_ends(ours, ours + 1e-6, shock)
+
+
+def test_the_numpy_form_agrees_with_the_waves():
+    stage, rules, paths = cascade.even_stage(), cascade.rules(), cascade.paths(40, 30)
+    ours = run_waves(stage, rules, paths)
+    cascade.assert_same_waves(ours, cascade_loop.waves(stage, rules, paths))
+    with pytest.raises(AssertionError, match="furthest"):
+        cascade.assert_same_waves(ours, dataclasses.replace(ours, furthest=ours.furthest + 1e-6))
+
+
 def test_every_measurement_of_the_sandbox_has_a_goal_and_every_goal_a_measurement():
     assert set(read_budgets()["sandbox"]) == {sandbox.WHOLE, sandbox.STRETCH}
 
@@ -149,4 +176,4 @@ def test_an_unknown_benchmark_is_named_with_those_that_exist():
     )
     assert done.returncode == 2
     assert "nonsense" in done.stderr
-    assert "ladder, startup, import, sandbox, decode" in done.stderr
+    assert "ladder, cascade, startup, import, sandbox, decode" in done.stderr
