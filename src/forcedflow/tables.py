@@ -302,6 +302,13 @@ _ALL = (
             _optional("timezone", pl.String, "-", "IANA zone of the publisher."),
             Column("source_url", pl.String, "-", "Page the date was read on."),
             Column("read_on", pl.String, "-", "Day it was read."),
+            _optional(
+                "trust", pl.String, "-", "A official text, B transcribed, feed, computed or user."
+            ),
+            _optional("weight", pl.Float64, "1", "1 moves the market most; null counts as 1."),
+            _optional("before_ms", pl.Int64, "ms", "The window opens so long before the event."),
+            _optional("after_ms", pl.Int64, "ms", "And closes so long after it."),
+            _optional("withdrawn_time", TIME, "UTC ms", "From then on no longer expected."),
         ),
         "the day the date was read or published",
     ),
