@@ -5,6 +5,7 @@ In:  what ``--model`` says, a lake, an instrument, a moment.   Out: a `TrainedMi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,3 +64,20 @@ def choose_model(
             f"{instrument.venue} {instrument.symbol}"
         )
     return trained
+
+
+def follow_feed(
+    lake: Lake, instrument: Instrument, trained: TrainedMixture, at_ms: int
+) -> TrainedMixture:
+    """Return a trained map with its feed's level followed up to a moment.
+
+    Where the lake cannot tell, the level stays that of the fit, and says why.
+    """
+    from forcedflow.evaluate.map_fit import follow_level
+
+    try:
+        level = follow_level(lake, instrument, trained, at_ms)
+    except NoDataError as error:
+        reason = str(error).split("\n")[0]
+        return replace(trained, level_of=f"the end of the fit: {reason}")
+    return replace(trained, level=level, level_of="liquidations up to the moment asked about")

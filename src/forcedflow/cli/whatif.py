@@ -5,13 +5,12 @@ In:  a symbol, a price or a move, a moment.   Out: both sides' answer, as text o
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from forcedflow.cli.model import choose_model
+from forcedflow.cli.model import choose_model, follow_feed
 from forcedflow.cli.options import (
     choose_instrument,
     console,
@@ -20,15 +19,12 @@ from forcedflow.cli.options import (
     parse_moment,
     print_json,
 )
-from forcedflow.errors import NoDataError, UsageError
+from forcedflow.errors import UsageError
 
 if TYPE_CHECKING:
-    from forcedflow.instruments import Instrument
     from forcedflow.liquidation_map import LiquidationMap
     from forcedflow.positions.bands import Band
-    from forcedflow.positions.trained import TrainedMixture
     from forcedflow.positions.what_if import WhatIf
-    from forcedflow.store import Lake
 
 _FARTHEST = 0.9
 
@@ -79,7 +75,7 @@ def run(
     instrument = choose_instrument(held, symbol, venue)
     trained = choose_model(held, instrument, model, at_ms)
     if trained is not None:
-        trained = _levelled(held, instrument, trained, at_ms)
+        trained = follow_feed(held, instrument, trained, at_ms)
     mapped = build_map(read_market(held, instrument, at_ms), trained=trained)
     to_price = mapped.mark * (1 + fraction) if fraction is not None else to
     if to_price is None:
@@ -97,8 +93,8 @@ def run(
     return 0
 
 
-def parse_move(text: str) -> float:
-    """Return a move as a signed fraction.
+def parse_move(text: str, option: str = "--move") -> float:
+    """Return a move as a signed fraction; ``option`` is named where it is none.
 
     Examples
     --------
@@ -111,22 +107,8 @@ def parse_move(text: str) -> float:
     except ValueError:
         fraction = float("nan")
     if not text.strip().endswith("%") or not abs(fraction) <= _FARTHEST:
-        raise UsageError(f"{text!r} is no move up to {_FARTHEST:.0%}\nhint: --move -3%, or 2.5%")
+        raise UsageError(f"{text!r} is no move up to {_FARTHEST:.0%}\nhint: {option} -3%, or 2.5%")
     return fraction
-
-
-def _levelled(
-    held: Lake, instrument: Instrument, trained: TrainedMixture, at_ms: int
-) -> TrainedMixture:
-    """Follow the feed's level up to the moment; where the lake cannot, keep that of the fit."""
-    from forcedflow.evaluate.map_fit import follow_level
-
-    try:
-        level = follow_level(held, instrument, trained, at_ms)
-    except NoDataError as error:
-        reason = str(error).split("\n")[0]
-        return replace(trained, level_of=f"the end of the fit: {reason}")
-    return replace(trained, level=level, level_of="liquidations up to the moment asked about")
 
 
 def answer(mapped: LiquidationMap, found: WhatIf) -> dict[str, Any]:

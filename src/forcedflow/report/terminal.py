@@ -6,6 +6,7 @@ Pure: values in, text out; no clock. Colours degrade to shades where the termina
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -180,7 +181,7 @@ def zone_table(
         _zone_cells(zone, mapped.market.instrument.tick_size)
         for zone in sorted(nearest, key=lambda zone: -zone.low)
     ]
-    shown = _columns_that_fit(rows, width)
+    shown = columns_that_fit(_ZONE_COLUMNS, rows, width, _COLUMN_GAP)
     for place in shown:
         name, right, _ = _ZONE_COLUMNS[place]
         table.add_column(name, justify="right" if right else "left", no_wrap=True)
@@ -189,14 +190,29 @@ def zone_table(
     return table
 
 
-def _columns_that_fit(rows: list[list[Text | str]], width: int) -> list[int]:
-    """Places of the columns that a table of some width has room for."""
+def columns_that_fit(
+    columns: Sequence[tuple[str, bool, int]],
+    rows: Sequence[Sequence[Text | str]],
+    width: int,
+    gap: int,
+) -> list[int]:
+    """Return the places of the columns that a table of some width has room for.
+
+    Parameters
+    ----------
+    columns : sequence of tuple
+        Name, whether figures align right, and when it gives way: the first first, zero never.
+    rows : sequence of sequences
+        Cells, one per column.
+    width, gap : int
+        Characters to fit into, and those between two columns.
+    """
     needed = [
-        max([len(name), *(len(cells[place]) for cells in rows)]) + _COLUMN_GAP
-        for place, (name, _, _) in enumerate(_ZONE_COLUMNS)
+        max([len(name), *(len(cells[place]) for cells in rows)]) + gap
+        for place, (name, _, _) in enumerate(columns)
     ]
-    shown = list(range(len(_ZONE_COLUMNS)))
-    yields = sorted((turn, place) for place, (_, _, turn) in enumerate(_ZONE_COLUMNS) if turn)
+    shown = list(range(len(columns)))
+    yields = sorted((turn, place) for place, (_, _, turn) in enumerate(columns) if turn)
     for _, place in yields:
         if sum(needed[kept] for kept in shown) <= width:
             break
