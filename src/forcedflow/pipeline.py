@@ -13,6 +13,8 @@ Read this file first. Each call below is one stage, and each stage is one folder
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -41,6 +43,10 @@ from forcedflow.volatility.filtered_history import filter_history
 
 HORIZONS_MS = (HOUR_MS, 4 * HOUR_MS, DAY_MS)
 """Horizons that a structural probability is given for. [ms]"""
+
+REFILLS_S = (15.0, 1_200.0)
+"""Half-lives of a book's refill that are tried beside each other: what recorded books of calm days
+took near the touch, and what price impact takes to fade on the simulated exchange. [s]"""
 
 _DIRECTIONS: tuple[Direction, Direction] = ("down", "up")
 
@@ -190,7 +196,8 @@ def build_cascade(
     horizon_ms : int
         Horizon of the dominoes' shares. [ms]
     scenarios : int
-        Over that horizon; the other horizons' structural probabilities take a quarter of them.
+        Over that horizon; the other horizons' structural probabilities, and the same horizon with
+        a book that refills otherwise, take a quarter of them.
     reaching : float
         Share of forced flow that reaches the book. [1]
     complete_feeds : bool
@@ -224,22 +231,35 @@ def build_cascade(
         stage = build_stage(maps, [pair[place] for pair in depths], side, reaching, complete_feeds)
         margins = [_maintenance_rate(mapped, side) for mapped in maps]
         ruled.append(assumed_rules(stage, margins) if rules is None else rules[place])
-        simulations = [
-            simulate(
-                stage,
-                ruled[-1],
-                history,
-                horizon,
-                seed=seed,
-                start=start,
-                scenarios=scenarios if horizon == horizon_ms else max(1, scenarios // 4),
-                withdrawal=withdrawal,
-            )
-            for horizon in sorted({horizon_ms, *HORIZONS_MS})
+        ran = partial(
+            simulate, stage, history=history, seed=seed, start=start, withdrawal=withdrawal
+        )
+        fewer = max(1, scenarios // 4)
+        others = [
+            (f"refill by half in {half_life:g} s", replace(ruled[-1], refill_half_life_s=half_life))
+            for half_life in REFILLS_S
+            if rules is None and half_life != ruled[-1].refill_half_life_s
         ]
-        seen = start.seen_from(stage)
         chains.append(
-            build_chain(seen, stage.mark, zones, simulations, horizon_ms, maps[0].sigma_day)
+            build_chain(
+                start.seen_from(stage),
+                stage.mark,
+                zones,
+                [
+                    ran(ruled[-1], horizon_ms=horizon_ms, scenarios=scenarios),
+                    *(
+                        ran(ruled[-1], horizon_ms=other, scenarios=fewer)
+                        for other in HORIZONS_MS
+                        if other != horizon_ms
+                    ),
+                ],
+                horizon_ms,
+                maps[0].sigma_day,
+                [
+                    (words, ran(other, horizon_ms=horizon_ms, scenarios=fewer))
+                    for words, other in others
+                ],
+            )
         )
     base_rates = tuple(
         count_growth(bars.low, bars.high, bars.close, bars.end_ms, direction, within_ms)

@@ -10,6 +10,7 @@ import pytest
 from tests.reference import markets
 
 from forcedflow.cascade.start import Start
+from forcedflow.cascade.waves import assumed_rules
 from forcedflow.depth.curve import DepthCurve
 from forcedflow.errors import NoDataError
 from forcedflow.instruments import parse_symbol
@@ -121,6 +122,17 @@ def test_an_unusual_horizon_stands_beside_the_usual_ones(mapped):
     found = build_cascade([mapped], [_books(mapped)], seed=5, scenarios=40, horizon_ms=2 * HOUR_MS)
     assert [s.horizon_ms for s in found.up.structural] == sorted({2 * HOUR_MS, *HORIZONS_MS})
     assert found.up.simulation.horizon_ms == 2 * HOUR_MS
+
+
+def test_a_book_that_refills_otherwise_stands_beside_the_one_assumed(mapped, cascade):
+    (found,) = cascade.down.alternatives
+    assert found.words == "refill by half in 15 s"
+    assert found.structural.n == 100
+    assert len(found.p_reach) == len(cascade.down.dominoes)
+    stage = cascade.down.stage
+    own = tuple(assumed_rules(replace(stage, direction=way)) for way in ("down", "up"))
+    stated = build_cascade([mapped], [_books(mapped)], seed=5, scenarios=40, rules=own)
+    assert stated.down.alternatives == ()
 
 
 def test_a_start_pushes_one_way(mapped, cascade):

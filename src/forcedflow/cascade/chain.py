@@ -130,6 +130,18 @@ class Structural(NamedTuple):
     reflected: float
 
 
+class Alternative(NamedTuple):
+    """The same under another assumption that nothing known decides.
+
+    ``words`` say which; ``structural`` probability over the chain's horizon, and ``p_reach`` of
+    each domino, of fewer scenarios.
+    """
+
+    words: str
+    structural: Probability
+    p_reach: tuple[Probability, ...]
+
+
 class Stop(NamedTuple):
     """Where scenarios end: 10, 50 and 90 % of prices, the lowest first. [quote per base]
 
@@ -158,6 +170,8 @@ class Chain:
         Over the horizon that the dominoes' shares are of.
     structural : tuple of Structural
         One per horizon, shortest first.
+    alternatives : tuple of Alternative
+        Under other assumptions, where any were asked for.
     """
 
     mark: float
@@ -166,6 +180,7 @@ class Chain:
     criticality: Criticality
     simulation: Simulation
     structural: tuple[Structural, ...]
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def direction(self) -> Direction:
@@ -219,6 +234,7 @@ def build_chain(
     simulations: Sequence[Simulation],
     horizon_ms: int,
     sigma_day: float,
+    alternatives: Sequence[tuple[str, Simulation]] = (),
 ) -> Chain:
     """Return the chain of one direction.
 
@@ -236,6 +252,8 @@ def build_chain(
         Which of them the dominoes' shares are of. [ms]
     sigma_day : float
         Standard deviation of the log return over the coming 24 h. [1]
+    alternatives : sequence of pairs
+        Another assumption in words, and the simulation under it.
 
     Returns
     -------
@@ -263,7 +281,15 @@ def build_chain(
     dominoes = tuple(
         _domino(stage, mark, clusters, place, ran[horizon_ms]) for place in range(len(clusters))
     )
-    return Chain(mark, stage, dominoes, criticality, ran[horizon_ms], structural)
+    others = tuple(
+        Alternative(
+            words,
+            other.structural_probability(),
+            tuple(other.p_reach(domino.trigger_distance) for domino in dominoes),
+        )
+        for words, other in alternatives
+    )
+    return Chain(mark, stage, dominoes, criticality, ran[horizon_ms], structural, others)
 
 
 class _Cluster(NamedTuple):

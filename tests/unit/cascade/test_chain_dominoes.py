@@ -218,6 +218,23 @@ def test_after_a_shock_what_lies_on_the_way_has_been_reached():
     assert first.p_reach_volatility_only.value > 0.9
 
 
+def test_another_assumption_stands_beside_the_one_taken():
+    stage = _stage()
+    slow = assumed_rules(stage)
+    quick = replace(slow, refill_half_life_s=5.0)
+    usual, other = (
+        simulate(stage, rules, HISTORY, HOUR_MS, seed=1, scenarios=800) for rules in (slow, quick)
+    )
+    beside = [("quicker", other)]
+    chain = build_chain(stage, MARK, [_zones(stage)], [usual], HOUR_MS, SIGMA_DAY, beside)
+    (found,) = chain.alternatives
+    assert found.words == "quicker"
+    assert found.structural == other.structural_probability()
+    assert len(found.p_reach) == 3
+    # A book that is back sooner lets less fall.
+    assert found.p_reach[1].value < chain.dominoes[1].p_reach.value
+
+
 def test_an_unknown_horizon_is_refused():
     with pytest.raises(ValueError, match="no simulation"):
         _chain(horizon_ms=DAY_MS)
