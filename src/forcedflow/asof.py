@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from forcedflow.depth.curve import DepthCurve
+from forcedflow.depth.from_book import WINDOW_MS as BOOK_WINDOW_MS
+from forcedflow.depth.source import BOOK_FRESH_MS, VOLUME_FRESH_MS, choose_depth
 from forcedflow.errors import NoDataError, UsageError
 from forcedflow.instruments import Instrument
 from forcedflow.liquidation_map import Market
@@ -78,6 +81,47 @@ def read_market(lake: Lake, instrument: Instrument, at_ms: int) -> Market:
         rule=_rule(instrument, at_ms),
         notes=notes,
     )
+
+
+def read_depth(lake: Lake, instrument: Instrument, at_ms: int) -> tuple[DepthCurve, DepthCurve]:
+    """Return what could be executed at a moment, by the best source known then.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        Rows known by then. [UTC ms]
+
+    Returns
+    -------
+    down, up : DepthCurve
+        From a fresh order book, else depth bands, else a day's volume; each says which and how old.
+
+    Raises
+    ------
+    NoDataError
+        If not even a day's volume was known.
+    """
+
+    def rows(table: str, span_ms: int) -> pl.DataFrame:
+        return lake.read(
+            table,
+            venue=instrument.venue,
+            symbol=instrument.symbol,
+            start_ms=at_ms - span_ms,
+            available_by_ms=at_ms,
+        )
+
+    try:
+        return choose_depth(
+            rows("order_book", BOOK_FRESH_MS + BOOK_WINDOW_MS),
+            rows("depth_bands", DAY_MS),
+            rows("klines", VOLUME_FRESH_MS + DAY_MS),
+            at_ms,
+        )
+    except NoDataError as error:
+        raise NoDataError(f"{instrument.venue} {instrument.symbol}: {error}") from error
 
 
 def read_path_klines(lake: Lake, instrument: Instrument, at_ms: int) -> pl.DataFrame:
