@@ -115,6 +115,8 @@ def main() -> int:
         from_quarter_to_half(tapes),
         "### From one book to the next",
         dispersion(tapes),
+        "### What a book executes over what it shows",
+        walked(tapes),
         "### The square-root law",
         impact(tapes, draw),
         "### Withdrawal",
@@ -338,6 +340,53 @@ def dispersion(tapes: Sequence[Tape]) -> str:
     return "Log sd of depth: " + "; ".join(said) + f". Mean of the last: {np.mean(one_side):.2f}."
 
 
+def walked(tapes: Sequence[Tape]) -> str:
+    """Compare the move of the mid at once with a walk through the book before the order."""
+    lines = [
+        "| book | orders | walk, bp | moved at once, bp | ± | ratio | ln |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    logs = []
+    for tape in tapes:
+        at, buys, usd = orders_of(tape)
+        typical = float(np.median(np.concatenate([u.sum(axis=1) for u in tape.usd.values()])))
+        before = np.searchsorted(tape.at_ms, at, side="left") - 1
+        after = np.searchsorted(tape.at_ms, at)
+        chosen = (usd > 0.3 * typical) & (usd <= typical) & (before >= 0)
+        chosen &= (after < tape.at_ms.size) & (at - tape.at_ms[before] < 2_200)
+        walk, moved = [], []
+        for e in np.flatnonzero(chosen):
+            side = "ask" if buys[e] else "bid"
+            held = np.cumsum(tape.usd[side][before[e]])
+            level = int(np.searchsorted(held, usd[e], side="right"))
+            if level >= held.size:
+                continue
+            far = tape.distance[side][before[e]]
+            # Half the way of the best price, because the other side's best stays.
+            walk.append((far[level] - far[0]) / 2)
+            way = 1 if buys[e] else -1
+            moved.append(way * np.log(tape.mid[after[e]] / tape.mid[before[e]]))
+        ratio = float(np.mean(moved) / np.mean(walk))
+        logs.append(np.log(ratio))
+        lines.append(
+            f"| Hyperliquid {tape.coin} | {len(walk)} | {1e4 * np.mean(walk):.2f} | "
+            f"{1e4 * np.mean(moved):.2f} | {1e4 * np.std(moved) / np.sqrt(len(moved)):.2f} | "
+            f"{ratio:.2f} | {logs[-1]:+.2f} |"
+        )
+    rms = float(np.sqrt(np.mean(np.square(logs))))
+    lines += [
+        "",
+        f"Orders of 0.3 to 1 of the day's median side. Root mean square of ln: {rms:.2f}.",
+    ]
+    return "\n".join(lines)
+
+
+def orders_of(tape: Tape) -> tuple[Times, npt.NDArray[np.bool_], Numbers]:
+    """Join fills of one moment and side to orders: when, whether bought, how much."""
+    order, place = np.unique(tape.trade_ms * 2 + (tape.trade_usd > 0), return_inverse=True)
+    return order // 2, order % 2 == 1, np.bincount(place, np.abs(tape.trade_usd))
+
+
 def spans(tape: Tape, tau_s: int) -> tuple[Numbers, Numbers]:
     """Net taker flow over mean flow, and the signed move in sigmas, span by span."""
     start = np.arange(tape.at_ms[0] + 10_000, tape.at_ms[-1] - tau_s * 1000, tau_s * 1000)
@@ -480,9 +529,7 @@ LAGS = np.array([0, 1, 2, 3, 4, 5.5, 8, 11, 16.5, 22, 33, 45, 60, 90])
 
 def after_orders(tape: Tape) -> tuple[Numbers, Numbers, Numbers]:
     """Depth near the touch after large lone orders, over its mean in the five minutes before."""
-    side_of = tape.trade_usd > 0
-    order, place = np.unique(tape.trade_ms * 2 + side_of, return_inverse=True)
-    usd, at, buys = np.bincount(place, np.abs(tape.trade_usd)), order // 2, order % 2 == 1
+    at, buys, usd = orders_of(tape)
     typical = float(np.median(np.concatenate([u.sum(axis=1) for u in tape.usd.values()])))
     large = np.flatnonzero(usd >= 0.3 * typical)
     alone = np.concatenate([[True], np.diff(at[large]) > 20_000])
