@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,7 +38,8 @@ MOST_RAW_BYTES: Final = 64 * 1024 * 1024
 """Raw messages of a venue that wait for the disk; with more, reading waits. [bytes]"""
 
 MOST_ROWS: Final = 200_000
-"""Rows of a venue that wait to be written; with more, they are written at once."""
+"""Rows of a venue that wait to be written; with more, they are written at once, and with twice as
+many reading waits until they are."""
 
 _log = get_logger("live")
 
@@ -197,6 +199,7 @@ class _Recording:
         self._lake, self._pace, self._now_ns, self._on_health = lake, pace, now_ns, on_health
         self._writer = RowWriter(lake)
         self._writing = asyncio.Lock()
+        self._many_rows = asyncio.Event()
         self._disk = ThreadPoolExecutor(2, thread_name_prefix="forcedflow-disk")
         self._refused: list[VenueHealth] = []
         self._raw_problem = ""
@@ -289,6 +292,9 @@ class _Recording:
             if recorder.raw.pending_bytes > MOST_RAW_BYTES:
                 await asyncio.sleep(self._pace.raw_s)
         if recorder.waiting_rows > MOST_ROWS:
+            # Reading goes on meanwhile: what it does not take, a venue's buffer would have to.
+            self._many_rows.set()
+        if recorder.waiting_rows > 2 * MOST_ROWS:
             await self._write_rows()
 
     async def _keep_raw(self) -> None:
@@ -313,7 +319,10 @@ class _Recording:
 
     async def _keep_rows(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.rows_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.rows_s):
+                    await self._many_rows.wait()
+            self._many_rows.clear()
             await self._write_rows()
             day = self._now_ms() // DAY_MS
             if day > self._compacted_day:
