@@ -22,11 +22,12 @@ from forcedflow.cascade.base_rate import WITHIN_MS, count_growth
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain, build_chain
 from forcedflow.cascade.forced_flow import forced_flow
-from forcedflow.cascade.montecarlo import SCENARIOS, WITHDRAWAL, simulate
+from forcedflow.cascade.montecarlo import SCENARIOS, simulate
 from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
 from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import WaveRules, assumed_rules
 from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, Direction, merge
+from forcedflow.depth.resilience import MEASURED, SIMULATED, Resilience
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns, lay_prices
 from forcedflow.liquidation_map import LiquidationMap, Market
 from forcedflow.positions import (
@@ -43,10 +44,6 @@ from forcedflow.volatility.filtered_history import filter_history
 
 HORIZONS_MS = (HOUR_MS, 4 * HOUR_MS, DAY_MS)
 """Horizons that a structural probability is given for. [ms]"""
-
-REFILLS_S = (15.0, 1_200.0)
-"""Half-lives of a book's refill that are tried beside each other: what recorded books of calm days
-took near the touch, and what price impact takes to fade on the simulated exchange. [s]"""
 
 _DIRECTIONS: tuple[Direction, Direction] = ("down", "up")
 
@@ -177,7 +174,7 @@ def build_cascade(
     scenarios: int = SCENARIOS,
     reaching: float = REACHING,
     complete_feeds: bool = False,
-    withdrawal: float = WITHDRAWAL,
+    resilience: Resilience | None = None,
     rules: tuple[WaveRules, WaveRules] | None = None,
 ) -> Cascade:
     """Return what would fall if price moved, both ways.
@@ -197,13 +194,14 @@ def build_cascade(
         Horizon of the dominoes' shares. [ms]
     scenarios : int
         Over that horizon; the other horizons' structural probabilities, and the same horizon with
-        a book that refills otherwise, take a quarter of them.
+        books that give way or come back otherwise, take a quarter of them.
     reaching : float
         Share of forced flow that reaches the book. [1]
     complete_feeds : bool
         Whether the feeds that mixtures were fitted to print every forced close.
-    withdrawal : float
-        Depth that makers take away per multiple of ordinary volatility. [1]
+    resilience : Resilience, optional
+        How the books give way; by default as recorded ones did, or as the simulated exchange's do
+        where anything is simulated.
     rules : pair of WaveRules, optional
         Down, up; by default `assumed_rules` with the maps' own maintenance margins.
 
@@ -222,6 +220,8 @@ def build_cascade(
     if not maps or len(maps) != len(depths):
         raise ValueError("a cascade needs one pair of depth curves per map")
     start = start or Start()
+    if resilience is None:
+        resilience = SIMULATED if any(mapped.simulated for mapped in maps) else MEASURED
     bars = maps[0].bars
     history = filter_history(bars.low, bars.high, bars.close, bars.end_ms)
     zones = [mapped.zones() for mapped in maps]
@@ -231,14 +231,17 @@ def build_cascade(
         stage = build_stage(maps, [pair[place] for pair in depths], side, reaching, complete_feeds)
         margins = [_maintenance_rate(mapped, side) for mapped in maps]
         ruled.append(assumed_rules(stage, margins) if rules is None else rules[place])
-        ran = partial(
-            simulate, stage, history=history, seed=seed, start=start, withdrawal=withdrawal
-        )
+        taken = ruled[-1]
+        ran = partial(simulate, stage, history=history, seed=seed, start=start)
         fewer = max(1, scenarios // 4)
+        refill_s, leaving = resilience.refill_half_life_s, resilience.omega_range[1]
         others = [
-            (f"refill by half in {half_life:g} s", replace(ruled[-1], refill_half_life_s=half_life))
-            for half_life in REFILLS_S
-            if rules is None and half_life != ruled[-1].refill_half_life_s
+            (
+                f"books refill by half in {refill_s:g} s, not {taken.refill_half_life_s:g}",
+                replace(taken, refill_half_life_s=refill_s),
+                resilience.omega,
+            ),
+            (f"makers leave with ω {leaving:g}, not {resilience.omega:g}", taken, leaving),
         ]
         chains.append(
             build_chain(
@@ -246,18 +249,22 @@ def build_cascade(
                 stage.mark,
                 zones,
                 [
-                    ran(ruled[-1], horizon_ms=horizon_ms, scenarios=scenarios),
-                    *(
-                        ran(ruled[-1], horizon_ms=other, scenarios=fewer)
-                        for other in HORIZONS_MS
-                        if other != horizon_ms
-                    ),
+                    ran(
+                        taken,
+                        horizon_ms=horizon,
+                        scenarios=scenarios if horizon == horizon_ms else fewer,
+                        withdrawal=resilience.omega,
+                    )
+                    for horizon in sorted({horizon_ms, *HORIZONS_MS})
                 ],
                 horizon_ms,
                 maps[0].sigma_day,
                 [
-                    (words, ran(other, horizon_ms=horizon_ms, scenarios=fewer))
-                    for words, other in others
+                    (
+                        words,
+                        ran(under, horizon_ms=horizon_ms, scenarios=fewer, withdrawal=omega),
+                    )
+                    for words, under, omega in others
                 ],
             )
         )
@@ -273,7 +280,7 @@ def build_cascade(
         horizon_ms=horizon_ms,
         scenarios=scenarios,
         seed=seed,
-        withdrawal=withdrawal,
+        resilience=resilience,
         rules=ruled[0],
         history=history,
         down=chains[0],

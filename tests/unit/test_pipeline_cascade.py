@@ -12,6 +12,7 @@ from tests.reference import markets
 from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import assumed_rules
 from forcedflow.depth.curve import DepthCurve
+from forcedflow.depth.resilience import MEASURED, SIMULATED
 from forcedflow.errors import NoDataError
 from forcedflow.instruments import parse_symbol
 from forcedflow.liquidation_map import Market
@@ -124,15 +125,29 @@ def test_an_unusual_horizon_stands_beside_the_usual_ones(mapped):
     assert found.up.simulation.horizon_ms == 2 * HOUR_MS
 
 
-def test_a_book_that_refills_otherwise_stands_beside_the_one_assumed(mapped, cascade):
-    (found,) = cascade.down.alternatives
-    assert found.words == "refill by half in 15 s"
-    assert found.structural.n == 100
-    assert len(found.p_reach) == len(cascade.down.dominoes)
-    stage = cascade.down.stage
-    own = tuple(assumed_rules(replace(stage, direction=way)) for way in ("down", "up"))
-    stated = build_cascade([mapped], [_books(mapped)], seed=5, scenarios=40, rules=own)
-    assert stated.down.alternatives == ()
+def test_books_that_behave_otherwise_stand_beside_those_assumed(cascade):
+    sooner, leaving = cascade.down.alternatives
+    assert sooner.words == "books refill by half in 15 s, not 1200"
+    assert leaving.words.startswith("makers leave with ω")
+    for found in (sooner, leaving):
+        assert found.structural.n == 100
+        assert len(found.p_reach) == len(cascade.down.dominoes)
+    usual = cascade.down.structural[1].simulated
+    assert sooner.structural.value <= usual.value + 3 * usual.standard_error
+
+
+def test_stated_rules_and_resilience_are_used(mapped, cascade):
+    rules = tuple(
+        replace(assumed_rules(chain.stage), refill_half_life_s=60.0, source="stated")
+        for chain in (cascade.down, cascade.up)
+    )
+    still = replace(MEASURED, omega=0.0)
+    found = build_cascade(
+        [mapped], [_books(mapped)], seed=5, scenarios=40, rules=rules, resilience=still
+    )
+    assert (found.down.simulation.least_left == 1).all()
+    assert "stated" in found.assumptions()["waves"]
+    assert "in 60 s" in found.assumptions()["refill"]
 
 
 def test_a_start_pushes_one_way(mapped, cascade):
@@ -158,7 +173,9 @@ def test_simulated_rows_make_a_simulated_cascade(cascade):
     found = build_cascade([made], [_books(made)], seed=5, scenarios=20)
     assert found.simulated
     assert found.assumptions()["simulated"] is True
+    assert found.resilience is SIMULATED
     assert not cascade.simulated
+    assert cascade.resilience is MEASURED
 
 
 def test_too_short_a_history_is_refused():

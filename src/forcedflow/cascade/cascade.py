@@ -17,6 +17,7 @@ from forcedflow.cascade.montecarlo import LABEL, LEAST_LEFT, MEMORY_MS
 from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import WaveRules
 from forcedflow.depth.curve import DepthCurve, Direction
+from forcedflow.depth.resilience import Resilience
 from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
 from forcedflow.volatility.filtered_history import FilteredHistory
@@ -47,8 +48,8 @@ class Cascade:
         Horizon of the dominoes' shares. [ms]
     scenarios, seed : int
         What the horizon was simulated with.
-    withdrawal : float
-        Depth that makers take away per multiple of ordinary volatility. [1]
+    resilience : Resilience
+        How the books give way.
     rules : WaveRules
         Of the way down; those up differ in the distance to bankruptcy only.
     history : FilteredHistory
@@ -63,7 +64,7 @@ class Cascade:
     horizon_ms: int
     scenarios: int
     seed: int
-    withdrawal: float
+    resilience: Resilience
     rules: WaveRules
     history: FilteredHistory
     down: Chain
@@ -124,9 +125,11 @@ class Cascade:
                 "up": round(self.up.stage.depth_log_sd, 3),
             },
             "reaching": f"{stage.reaching:.0%} of forced flow reaches the book, assumed",
-            "withdrawal": f"depth times exp(-{self.withdrawal:g} × excess of realised over "
+            "withdrawal": f"depth times exp(-{self.resilience.omega:g} × excess of realised over "
             f"ordinary volatility, half-life {MEMORY_MS / SECOND_MS:g} s), at least "
-            f"{LEAST_LEFT:.0%}",
+            f"{LEAST_LEFT:.0%}; {self.resilience.source}",
+            "refill": f"half of what was taken is back in {self.rules.refill_half_life_s:g} s, "
+            "which decides more than anything else here; see alternatives",
             "waves": f"{self.rules.source}; steps of {self.down.simulation.step_s:g} s",
             "cascade_rules": f"the way is more than {DOUBLED:g} times as long as without the "
             f"ladder, or more than {SWEPT_SHARE:.0%} of open interest is forced",

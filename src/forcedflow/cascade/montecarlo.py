@@ -29,6 +29,7 @@ from forcedflow.cascade.criticality import DOUBLED, SHOCKS, SWEPT_SHARE
 from forcedflow.cascade.stage import Stage
 from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import WaveRules
+from forcedflow.depth.resilience import MEASURED
 from forcedflow.units import DAY_MS, F8, MINUTE_MS, SECOND_MS, F8x2
 from forcedflow.volatility.filtered_history import LEGS, FilteredHistory
 
@@ -37,11 +38,8 @@ B1: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 SCENARIOS = 10_000
 """Scenarios: a share of one percent is then known to a tenth of itself."""
 
-WITHDRAWAL = 0.05
-"""Depth that makers take away per multiple of ordinary volatility. [1]
-
-What recorded books say: Hyperliquid on calm days of June 2026 0.025 to 0.12, Binance's asks in the
-hour of the fall of 10 October 2025 0.02 to 0.07; the simulated exchange's parameters say 0.22."""
+WITHDRAWAL = MEASURED.omega
+"""Depth that makers take away per multiple of ordinary volatility, as recorded books did. [1]"""
 
 LEAST_LEFT = 0.02
 """Share of depth that stays whatever happens, assumed. [1]"""
