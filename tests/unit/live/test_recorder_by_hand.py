@@ -364,8 +364,8 @@ def test_too_many_rows_are_written_before_more_is_read(lake, monkeypatch):
         pace=Pace(raw_s=0.01, rows_s=600.0),
         on_health=lambda health: most.append(health.waiting_rows),
     )
-    # Twice as many, and the batch that made them more.
-    assert max(most, default=0) <= 30
+    # Twice as many and the batch that made them more: once being read, once being written.
+    assert max(most, default=0) <= 60
     assert lake.read("trades").height == 200
 
 
