@@ -145,12 +145,14 @@ class Alternative(NamedTuple):
 class Stop(NamedTuple):
     """Where scenarios end: 10, 50 and 90 % of prices, the lowest first. [quote per base]
 
-    ``furthest`` price on the way, ``last`` price of the horizon, over ``n`` scenarios.
+    ``furthest`` price on the way, ``last`` price of the horizon, over ``n`` scenarios; ``beyond``,
+    the share of them that come to the end of the stage, where prices say at least so far only. [1]
     """
 
     furthest: Quantiles
     last: Quantiles
     n: int
+    beyond: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,9 @@ class Chain:
         furthest, last = (
             self._prices(quantiles(distance[hit])) for distance in (ran.furthest, ran.last)
         )
-        return Stop(furthest, last, int(hit.sum()))
+        # The stage's end less a hair: distances are sums of floats.
+        beyond = ran.furthest[hit] >= self.stage.edges[-1] - self.stage.width / 2
+        return Stop(furthest, last, int(hit.sum()), float(beyond.mean()))
 
     def forced_usd(self) -> Quantiles:
         """Return forced flow over all scenarios. [USD]"""

@@ -131,6 +131,15 @@ def test_where_it_stops_is_told_of_scenarios_that_hit_the_first_cluster(chain):
     assert stop.last.middle > stop.furthest.middle
 
 
+def test_scenarios_that_come_to_the_end_of_the_stage_are_told_apart():
+    stage = _stage()
+    thin = replace(stage, depth=0.01 * stage.depth)
+    stop = _chain(thin).stop()
+    assert stop.beyond > 0.5
+    assert stop.furthest.low == pytest.approx(stage.price(0.1))
+    assert _chain(replace(stage, depth=100 * stage.depth)).stop().beyond == 0
+
+
 def test_the_ladder_never_explains_the_whole_way(chain):
     assert 0 < chain.explained() < 1
 
