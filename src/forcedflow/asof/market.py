@@ -1,4 +1,4 @@
-"""As of: the one door through which stages see the lake.
+"""A market as of a moment: the tables that maps and cascades are built from.
 
 In:  a lake, an instrument, a moment. [UTC ms]   Out: `Market`, with no row that was not yet known.
 Reads the lake; nothing else.

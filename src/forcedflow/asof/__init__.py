@@ -1,0 +1,25 @@
+"""As of: the one door through which stages see the lake, and no row that was not yet known."""
+
+from forcedflow.asof.features import FEATURE_DAYS, read_feature_inputs, read_features
+from forcedflow.asof.market import (
+    HISTORY_DAYS,
+    newest_trained,
+    read_depth,
+    read_liquidations,
+    read_market,
+    read_path_klines,
+    read_trained,
+)
+
+__all__ = [
+    "FEATURE_DAYS",
+    "HISTORY_DAYS",
+    "newest_trained",
+    "read_depth",
+    "read_feature_inputs",
+    "read_features",
+    "read_liquidations",
+    "read_market",
+    "read_path_klines",
+    "read_trained",
+]

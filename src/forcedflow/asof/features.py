@@ -1,0 +1,157 @@
+"""Features as of a moment: the rows they are computed from, read and thinned, and their table.
+
+In:  a lake, an instrument, a moment. [UTC ms]   Out: `FeatureInputs`, `FeatureTable`.
+Reads the lake; nothing else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from forcedflow import tables
+from forcedflow.asof.market import read_liquidations
+from forcedflow.errors import NoDataError
+from forcedflow.features.inputs import FeatureInputs
+from forcedflow.features.registry import WARM_UP_MS, build_features
+from forcedflow.features.table import STEP_MS, FeatureTable
+from forcedflow.instruments import Instrument
+from forcedflow.store import Lake
+from forcedflow.units import DAY_MS, HOUR_MS, SIDES
+
+FEATURE_DAYS = 100
+"""How much of the feature table is read: ranks of thirty days, three times over."""
+
+# For so long a silent liquidation feed means that nothing was closed; then that nothing is heard.
+_SILENCE_MS = 6 * HOUR_MS
+
+
+def read_features(
+    lake: Lake, instrument: Instrument, at_ms: int, days: int = FEATURE_DAYS
+) -> FeatureTable:
+    """Return every feature of an instrument that needs no map, up to a moment.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        Rows known by then. [UTC ms]
+    days : int
+        Length of the table, from a midnight.
+
+    Returns
+    -------
+    FeatureTable
+        The same row for the same moment, whichever later moment it is asked for at.
+
+    Raises
+    ------
+    NoDataError
+        If neither a price nor open interest was known in that time.
+    """
+    start = (at_ms // DAY_MS - days) * DAY_MS
+    return build_features(read_feature_inputs(lake, instrument, start, at_ms), start_ms=start)
+
+
+def read_feature_inputs(
+    lake: Lake, instrument: Instrument, start_ms: int, at_ms: int
+) -> FeatureInputs:
+    """Return the rows that features from a moment on are computed from, with their warm-up.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    start_ms : int
+        First moment of the table. [UTC ms]
+    at_ms : int
+        Rows known by then. [UTC ms]
+
+    Returns
+    -------
+    FeatureInputs
+        Printed liquidations are summed per side and step; of depth bands the last of each step is
+        kept. Where the longest series of liquidations is of several venues together, it is that.
+    """
+    # A row may be an hour older than the first moment at which it counts.
+    first = start_ms - WARM_UP_MS - DAY_MS
+
+    def rows(table: str, symbol: str = instrument.symbol) -> pl.DataFrame:
+        return lake.read(
+            table, venue=instrument.venue, symbol=symbol, start_ms=first, available_by_ms=at_ms
+        )
+
+    klines, spot = rows("klines"), rows("klines", f"{instrument.base}/{instrument.quote}")
+    return FeatureInputs(
+        instrument=instrument,
+        at_ms=at_ms,
+        trade_klines=klines.filter(pl.col("price_type") == "last"),
+        mark_klines=klines.filter(pl.col("price_type") == "mark"),
+        spot_klines=spot.filter(pl.col("price_type") == "spot"),
+        open_interest=rows("open_interest"),
+        funding=rows("funding"),
+        long_short_ratio=rows("long_short_ratio"),
+        liquidation_totals=_liquidation_totals(lake, instrument, first, at_ms),
+        depth_bands=_last_of_steps(rows("depth_bands")),
+        calendar_events=lake.read("calendar_events", venue="macro", available_by_ms=at_ms),
+    )
+
+
+def _liquidation_totals(
+    lake: Lake, instrument: Instrument, start_ms: int, at_ms: int
+) -> pl.DataFrame:
+    try:
+        rows, _ = read_liquidations(lake, instrument, start_ms, at_ms)
+    except NoDataError:
+        return tables.empty("liquidation_totals")
+    return totals_of_prints(rows, at_ms) if "price_kind" in rows.columns else rows
+
+
+def totals_of_prints(prints: pl.DataFrame, at_ms: int) -> pl.DataFrame:
+    """Return printed liquidations as totals per side and step of five minutes.
+
+    Parameters
+    ----------
+    prints : polars.DataFrame
+        Rows of ``liquidations`` of one series, at least one.
+    at_ms : int
+        Steps that end by then. [UTC ms]
+
+    Returns
+    -------
+    polars.DataFrame
+        Of ``liquidation_totals``. A step without a print holds zero for six hours after the last;
+        after a longer silence there are no rows, for nobody knows whether the feed was heard.
+    """
+    by_step = prints.group_by("side", available_time=_end_of_step("available_time")).agg(
+        # In one order, so that the sum is the same to the last byte.
+        pl.col("notional_usd", "amount").sort_by("event_time", "event_id", "amount").sum()
+    )
+    heard = by_step["available_time"].dt.epoch("ms").unique().to_numpy()
+    steps = np.unique(heard[:, None] + np.arange(0, _SILENCE_MS + 1, STEP_MS))
+    moments = pl.DataFrame({"available_time": pl.Series(steps[steps <= at_ms]).cast(tables.TIME)})
+    told = prints.row(-1, named=True)
+    kept = ("venue", "symbol", "completeness", "source", "precedence")
+    totals = (
+        moments.join(pl.DataFrame({"side": SIDES}), how="cross")
+        .join(by_step, on=["available_time", "side"], how="left")
+        .with_columns(
+            pl.col("notional_usd", "amount").fill_null(0.0),
+            event_time=pl.col("available_time"),
+            interval_ms=pl.lit(STEP_MS, pl.Int64),
+            **{name: pl.lit(told[name]) for name in kept},
+        )
+    )
+    return tables.check("liquidation_totals", totals.sort("event_time", "side"))
+
+
+def _last_of_steps(bands: pl.DataFrame) -> pl.DataFrame:
+    # Half a minute apart, they would be ten times as many as are looked at.
+    step = bands.with_columns(step=_end_of_step("available_time"))
+    return step.unique(["distance_pct", "step"], keep="last", maintain_order=True).drop("step")
+
+
+def _end_of_step(column: str) -> pl.Expr:
+    almost = pl.duration(milliseconds=STEP_MS - 1)
+    return (pl.col(column) + almost).dt.truncate(f"{STEP_MS}ms")

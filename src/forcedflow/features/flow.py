@@ -1,0 +1,102 @@
+"""Flow: who takes, in the perpetual and in spot, and which of the two leads.
+
+In:  `FeatureInputs`, moments. [UTC ms]   Out: columns. [1, σ]
+Pure: frames in, NumPy out; no I/O, no clock, no global state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from forcedflow.features.basis import ratio
+from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
+from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total
+from forcedflow.features.inputs import FeatureInputs
+from forcedflow.features.price import observe
+from forcedflow.features.volatility import expected
+from forcedflow.units import F8, HOUR_MS, I8
+
+WINDOW_MS = 4 * HOUR_MS
+"""Window of every flow. [ms]"""
+
+_BOTH = ("perpetual klines", "spot klines")
+
+
+def _feature(name: str, unit: str, doc: str, tables: tuple[str, ...], window_ms: int) -> Feature:
+    return Feature(name, unit, doc, window_ms, tables, KLINE_AGE_MS, "flow")
+
+
+FEATURES = (
+    _feature(
+        "perp_cvd_4h",
+        "1",
+        "Taker buys minus taker sells of the perpetual over 4 h, share of its volume.",
+        ("perpetual klines",),
+        WINDOW_MS,
+    ),
+    _feature("spot_cvd_4h", "1", "The same of spot.", ("spot klines",), WINDOW_MS),
+    _feature("cvd_divergence_4h", "1", "perp_cvd_4h minus spot_cvd_4h.", _BOTH, WINDOW_MS),
+    _feature(
+        "perp_lead_4h",
+        "σ",
+        "Return of the perpetual minus return of spot over 4 h, in deviations of 4 h.",
+        ("spot klines", "mark klines", "open_interest", "perpetual klines"),
+        RANK_MS,
+    ),
+    _feature(
+        "perp_volume_share_4h",
+        "1",
+        "Volume of the perpetual over that of the perpetual and spot, in coins, over 4 h.",
+        _BOTH,
+        WINDOW_MS,
+    ),
+    _feature(
+        "perp_volume_share_rank_30d",
+        "1",
+        "Rank of perp_volume_share_4h among the last 30 days.",
+        _BOTH,
+        RANK_MS + WINDOW_MS,
+    ),
+)
+
+
+def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
+    """Return the family's columns, shape (n,) each."""
+    perp, spot = (_cvd(rows, times_ms) for rows in (inputs.trade_klines, inputs.spot_klines))
+    perp_volume, spot_volume = (
+        trailing_total(rows, "volume", times_ms, WINDOW_MS)
+        for rows in (inputs.trade_klines, inputs.spot_klines)
+    )
+    both = perp_volume + spot_volume
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(both > 0, perp_volume / both, np.nan)
+    return {
+        "perp_cvd_4h": perp,
+        "spot_cvd_4h": spot,
+        "cvd_divergence_4h": perp - spot,
+        "perp_lead_4h": _lead(inputs, times_ms),
+        "perp_volume_share_4h": share,
+        "perp_volume_share_rank_30d": trailing_rank(share),
+    }
+
+
+def _cvd(klines: pl.DataFrame, times_ms: I8) -> F8:
+    told = klines.filter(
+        pl.col("taker_buy_volume").is_not_null() & pl.col("volume").is_not_null()
+    ).with_columns(delta=2.0 * pl.col("taker_buy_volume") - pl.col("volume"))
+    delta, volume = (
+        trailing_total(told, column, times_ms, WINDOW_MS) for column in ("delta", "volume")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(volume > 0, delta / volume, np.nan)
+
+
+def _lead(inputs: FeatureInputs, times_ms: I8) -> F8:
+    # Returns of two prices differ by the change of the log of their ratio, and the ratio is of
+    # prices of one moment.
+    log_ratio = np.log1p(ratio(inputs, times_ms))
+    lead = log_ratio - lagged(log_ratio, steps(WINDOW_MS))
+    four_hours = expected(observe(inputs, times_ms).value, times_ms) * np.sqrt(4 / 24)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(four_hours > 0, lead / four_hours, np.nan)

@@ -1,0 +1,301 @@
+"""The grid of moments: rows brought onto it when they become known, and windows over its past.
+
+In:  rows with event and available times, moments five minutes apart. [UTC ms]   Out: columns.
+Pure: frames in, NumPy out; no I/O, no clock, no global state.
+
+A column at a moment holds only what was available by then, so whatever is computed from a column's
+own past is causal too. Every window has a fixed order of summation: a figure depends on the rows
+inside its window and on nothing else, to the last byte, wherever the grid begins or ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from forcedflow.features.feature import RANK_MS
+from forcedflow.features.table import STEP_MS
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
+
+COVERED = 0.9
+"""A window of which less is known has no figure. [1]"""
+
+LEAST_RANKED_MS = 7 * DAY_MS
+"""A rank among less than this is unknown. [ms]"""
+
+_COARSEST_MS = HOUR_MS
+# What is told later than this is history, not news of the moment it is told.
+_LATEST_MS = HOUR_MS
+
+Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+class Newest(NamedTuple):
+    """The newest row known at every moment: its value and its event time; NaN and -1 for none."""
+
+    value: F8
+    event_ms: I8
+
+
+def lay_times(start_ms: int, at_ms: int) -> I8:
+    """Return the moments from the first at or after ``start_ms`` to the last by ``at_ms``."""
+    return np.arange(-(-start_ms // STEP_MS) * STEP_MS, at_ms + 1, STEP_MS, dtype=np.int64)
+
+
+def steps(window_ms: int) -> int:
+    """Return a span in moments."""
+    return window_ms // STEP_MS
+
+
+def known_ms(rows: pl.DataFrame) -> I8:
+    """Return when each row became known. [UTC ms]"""
+    return rows["available_time"].dt.epoch("ms").to_numpy()
+
+
+def event_ms(rows: pl.DataFrame) -> I8:
+    """Return when each row happened. [UTC ms]"""
+    return rows["event_time"].dt.epoch("ms").to_numpy()
+
+
+def fine(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the bars of an hour or less: coarser ones say nothing about a moment."""
+    return rows.filter(pl.col("interval_ms") <= _COARSEST_MS)
+
+
+def newest_known(rows: pl.DataFrame, column: str, times_ms: I8, max_age_ms: int) -> Newest:
+    """Return the figure of the newest row that was known, at every moment.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        In any order; with an event and an available time. Of bars that end together the finest
+        counts.
+    column : str
+        Nulls are passed over.
+    times_ms : ndarray, shape (n,)
+        Moments. [UTC ms]
+    max_age_ms : int
+        A row older than this is not used. [ms]
+
+    Returns
+    -------
+    Newest
+        Shape (n,) each.
+    """
+    rows = rows.filter(pl.col(column).is_not_null())
+    if rows.is_empty():
+        return Newest(np.full(times_ms.size, np.nan), np.full(times_ms.size, -1, dtype=np.int64))
+    keys = ["available_time", "event_time"]
+    if "interval_ms" in rows.columns:
+        rows = rows.sort(
+            [*keys, "interval_ms"], descending=[False, False, True], maintain_order=True
+        )
+    else:
+        rows = rows.sort(keys, maintain_order=True)
+    event, values = event_ms(rows), rows[column].to_numpy().astype(np.float64)
+    # A row that arrives after a newer one changes nothing.
+    is_newest = event == np.maximum.accumulate(event)
+    newest = np.maximum.accumulate(np.where(is_newest, np.arange(event.size), 0))
+    last = np.searchsorted(known_ms(rows), times_ms, side="right") - 1
+    row = newest[np.maximum(last, 0)]
+    fresh = (last >= 0) & (times_ms - event[row] <= max_age_ms)
+    return Newest(np.where(fresh, values[row], np.nan), np.where(fresh, event[row], -1))
+
+
+def summed(rows: pl.DataFrame, column: str, times_ms: I8) -> F8:
+    """Return the sum of what became known in each step, ``(t - step, t]``; zero where nothing.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+    column : str
+        Without nulls.
+    times_ms : ndarray, shape (n,)
+        Moments. [UTC ms]
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    rows, cell = _placed(rows, times_ms)
+    values = rows[column].to_numpy().astype(np.float64)
+    return np.bincount(cell, values, times_ms.size).astype(np.float64)
+
+
+def extreme(rows: pl.DataFrame, column: str, times_ms: I8, pick: np.ufunc) -> F8:
+    """Return the highest or lowest that became known in each step; NaN where nothing did.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+    column : str
+    times_ms : ndarray, shape (n,)
+        Moments. [UTC ms]
+    pick : numpy.ufunc
+        `numpy.fmax` or `numpy.fmin`.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    rows, cell = _placed(rows, times_ms)
+    found = np.full(times_ms.size, np.nan)
+    pick.at(found, cell, rows[column].to_numpy().astype(np.float64))
+    return found
+
+
+def _placed(rows: pl.DataFrame, times_ms: I8) -> tuple[pl.DataFrame, I8]:
+    """Rows that were news when they came, in the order of their key, and the step they came in."""
+    known = pl.col("available_time")
+    rows = rows.filter(
+        known - pl.col("event_time") <= pl.duration(milliseconds=_LATEST_MS),
+        known.dt.epoch("ms") > int(times_ms[0]) - STEP_MS,
+        known.dt.epoch("ms") <= int(times_ms[-1]),
+    ).sort("available_time", "event_time", maintain_order=True)
+    return rows, np.searchsorted(times_ms, known_ms(rows), side="left")
+
+
+def lagged(column: F8, n: int) -> F8:
+    """Return a column as it was ``n`` moments before; NaN before it began."""
+    return np.concatenate([np.full(min(n, column.size), np.nan), column[: max(column.size - n, 0)]])
+
+
+def trailing(column: F8, window: int, combine: np.ufunc, empty: float) -> F8:
+    """Return a running sum or extreme over the last ``window`` moments, this one included.
+
+    Parameters
+    ----------
+    column : ndarray, shape (n,)
+    window : int
+        Moments, at least 1.
+    combine : numpy.ufunc
+        `numpy.add`, `numpy.fmax` or `numpy.fmin`.
+    empty : float
+        What stands before the first moment: what changes nothing when combined.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Notes
+    -----
+    Blocks of 1, 2, 4, … moments are combined by the window's binary digits, so that every figure
+    is made by the same operations in the same order.
+    """
+    total = np.full(column.size, empty)
+    block, size, behind = column, 1, 0
+    while size <= window:
+        if window & size:
+            total = combine(total, _shifted(block, behind, empty))
+            behind += size
+        block = combine(block, _shifted(block, size, empty))
+        size *= 2
+    return total
+
+
+def _shifted(column: F8, n: int, empty: float) -> F8:
+    if n == 0:
+        return column
+    n = min(n, column.size)
+    return np.concatenate([np.full(n, empty), column[: column.size - n]])
+
+
+def trailing_sum(column: F8, window: int) -> F8:
+    """Return the sum of what is known of the last ``window`` moments; NaN counts as nothing."""
+    return trailing(np.nan_to_num(column), window, np.add, 0.0)
+
+
+def trailing_count(column: F8, window: int) -> F8:
+    """Return how many of the last ``window`` moments are known."""
+    return trailing((~np.isnan(column)).astype(np.float64), window, np.add, 0.0)
+
+
+def trailing_mean(column: F8, window: int) -> F8:
+    """Return the mean of what is known of a window; NaN where less than `COVERED` is."""
+    count = trailing_count(column, window)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = trailing_sum(column, window) / count
+    return np.where(count >= COVERED * window, mean, np.nan)
+
+
+def trailing_extreme(column: F8, window: int, pick: np.ufunc) -> F8:
+    """Return the highest or lowest of a window; NaN where less than `COVERED` is known."""
+    count = trailing_count(column, window)
+    return np.where(count >= COVERED * window, trailing(column, window, pick, np.nan), np.nan)
+
+
+def trailing_rank(column: F8, window_ms: int = RANK_MS) -> F8:
+    """Return the share of the trailing window that lies below each figure.
+
+    Parameters
+    ----------
+    column : ndarray, shape (n,)
+    window_ms : int
+        This moment included. [ms]
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Between 0 and 1; of equals half count as below. NaN where the figure is unknown, or fewer
+        than `LEAST_RANKED_MS` of moments are known. [1]
+    """
+    window = steps(window_ms)
+    values = pl.Series(column).fill_nan(None)
+    rank = values.rolling_rank(window, method="average", min_samples=steps(LEAST_RANKED_MS))
+    place = rank.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (place - 0.5) / trailing_count(column, window)
+
+
+def total(
+    rows: pl.DataFrame, column: str, times_ms: I8, add_up: Callable[[F8], F8], span_ms: F8
+) -> F8:
+    """Return what bars add up to over a span, from the finest bars that cover it.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        Bars of several lengths; only those of an hour or less count.
+    column : str
+        Nulls are passed over and cover nothing.
+    times_ms : ndarray, shape (n,)
+        Moments. [UTC ms]
+    add_up : callable
+        From what came in each step to what came in each moment's span.
+    span_ms : ndarray, shape (n,)
+        Length of the span that bars must cover to `COVERED`. [ms]
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        NaN where no one length of bars covers the span.
+    """
+    rows = fine(rows).filter(pl.col(column).is_not_null())
+    found = np.full(times_ms.size, np.nan)
+    for interval in sorted(rows["interval_ms"].unique()):
+        own = rows.filter(pl.col("interval_ms") == interval)
+        covered = add_up(summed(own, "interval_ms", times_ms))
+        fill = np.isnan(found) & (covered >= COVERED * span_ms) & (covered > 0)
+        found[fill] = add_up(summed(own, column, times_ms))[fill]
+    return found
+
+
+def trailing_total(rows: pl.DataFrame, column: str, times_ms: I8, window_ms: int) -> F8:
+    """Return what bars add up to over the last ``window_ms``; as `total`."""
+    window = steps(window_ms)
+    span = np.full(times_ms.size, float(window_ms))
+    return total(rows, column, times_ms, lambda cells: trailing_sum(cells, window), span)
+
+
+def periods(times_ms: I8, length_ms: int, offset_ms: int = 0) -> I8:
+    """Return the period each moment belongs to; the moment between two belongs to the earlier."""
+    return (times_ms - 1 - offset_ms) // length_ms
+
+
+def since_period_began(cells: F8, period: I8) -> F8:
+    """Return running sums that begin anew with every period."""
+    starts = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
+    return np.concatenate([np.cumsum(part) for part in np.split(cells, starts[1:])])

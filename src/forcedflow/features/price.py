@@ -1,0 +1,224 @@
+"""Price: where it is, where it came from, and the marks that traders measure it by.
+
+In:  `FeatureInputs`, moments. [UTC ms]   Out: columns. [quote per base, 1]
+Pure: frames in, NumPy out; no I/O, no clock, no global state.
+
+The price is the mark: of mark klines, else the value of open interest divided by its contracts;
+only where neither is held the last trade.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from forcedflow.features.feature import KLINE_AGE_MS, Feature
+from forcedflow.features.grid import (
+    COVERED,
+    Newest,
+    extreme,
+    fine,
+    lagged,
+    newest_known,
+    periods,
+    since_period_began,
+    steps,
+    total,
+    trailing_extreme,
+    trailing_sum,
+)
+from forcedflow.features.inputs import FeatureInputs
+from forcedflow.features.table import STEP_MS
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, MINUTE_MS
+
+WEEK_MS = 7 * DAY_MS
+MONDAY_MS = 4 * DAY_MS
+"""The epoch was a Thursday; weeks begin four days later. [ms]"""
+
+# A source that still brings news is preferred to a better one that has stopped.
+_LIVE_MS = 15 * MINUTE_MS
+
+# Hours in which each region's desks are at work, UTC without summer time.
+_EUROPE_FROM, _US_FROM, _ASIA_FROM = 7, 13, 21
+ASIA, EUROPE, US = 0.0, 1.0, 2.0
+
+_PRICES = ("mark klines", "open_interest", "perpetual klines")
+
+
+def _feature(name: str, unit: str, doc: str, window_ms: int, *tables: str) -> Feature:
+    return Feature(name, unit, doc, window_ms, tables or _PRICES, KLINE_AGE_MS, "price")
+
+
+FEATURES = (
+    _feature("price", "quote per base", "Mark price, or the last trade's.", 0),
+    _feature("return_1h", "1", "Log return of the price.", HOUR_MS),
+    _feature("return_4h", "1", "Log return of the price.", 4 * HOUR_MS),
+    _feature("return_24h", "1", "Log return of the price.", DAY_MS),
+    _feature(
+        "vwap_day",
+        "quote per base",
+        "Mean price by volume of the UTC day so far, from finished bars.",
+        DAY_MS,
+        "perpetual klines",
+    ),
+    _feature(
+        "vwap_week",
+        "quote per base",
+        "The same since Monday 00:00 UTC.",
+        WEEK_MS,
+        "perpetual klines",
+    ),
+    _feature(
+        "prior_day_high", "quote per base", "Highest price of the UTC day before.", 2 * DAY_MS
+    ),
+    _feature("prior_day_low", "quote per base", "Lowest price of the UTC day before.", 2 * DAY_MS),
+    _feature("range_high_24h", "quote per base", "Highest price of the last 24 h.", DAY_MS),
+    _feature("range_low_24h", "quote per base", "Lowest price of the last 24 h.", DAY_MS),
+    Feature(
+        "session",
+        "0, 1, 2",
+        "Desks at work: 0 Asia (21–07 UTC), 1 Europe (07–13), 2 United States (13–21).",
+        0,
+        (),
+        None,
+        "price",
+    ),
+    Feature("hour_of_week", "h", "Hours since Monday 00:00 UTC, whole.", 0, (), None, "price"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PricePath:
+    """The price as it became known, ``n`` moments.
+
+    Parameters
+    ----------
+    price : ndarray, shape (n,)
+        [quote per base]
+    high, low : ndarray, shape (n,)
+        Extremes that became known in the step: of the bars that ended in it, and the price.
+    updates_1h, updates_24h, updates_7d : ndarray, shape (n,)
+        How often the price was told anew in the last hour, day and week.
+    """
+
+    price: F8
+    high: F8
+    low: F8
+    updates_1h: F8
+    updates_24h: F8
+    updates_7d: F8
+
+
+def observe(inputs: FeatureInputs, times_ms: I8) -> Newest:
+    """Return the price at every moment, and when it was the market's.
+
+    Parameters
+    ----------
+    inputs : FeatureInputs
+    times_ms : ndarray, shape (n,)
+        Moments. [UTC ms]
+
+    Returns
+    -------
+    Newest
+        Shape (n,) each. [quote per base, UTC ms]
+    """
+    held = (
+        (fine(inputs.mark_klines), "close"),
+        (implied_marks(inputs.open_interest), "mark"),
+        (fine(inputs.trade_klines), "close"),
+    )
+    price = np.full(times_ms.size, np.nan)
+    event = np.full(times_ms.size, -1, dtype=np.int64)
+    for max_age in (_LIVE_MS, KLINE_AGE_MS):
+        for rows, column in held:
+            newest = newest_known(rows, column, times_ms, max_age)
+            fill = np.isnan(price) & ~np.isnan(newest.value)
+            price[fill], event[fill] = newest.value[fill], newest.event_ms[fill]
+    return Newest(price, event)
+
+
+def implied_marks(open_interest: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of open interest with the ``mark`` that values them. [quote per base]"""
+    return open_interest.filter(
+        (pl.col("open_interest") > 0) & (pl.col("open_interest_usd") > 0)
+    ).with_columns(mark=pl.col("open_interest_usd") / pl.col("open_interest"))
+
+
+def follow(inputs: FeatureInputs, times_ms: I8) -> PricePath:
+    """Return the price with its extremes and how often it was told anew."""
+    price, event = observe(inputs, times_ms)
+    is_new = ((np.diff(event, prepend=-1) != 0) & (event >= 0)).astype(np.float64)
+    sides = []
+    for column, pick in (("high", np.fmax), ("low", np.fmin)):
+        mark = extreme(fine(inputs.mark_klines), column, times_ms, pick)
+        last = extreme(fine(inputs.trade_klines), column, times_ms, pick)
+        # Trades reach further than the mark that liquidates; they count where no mark is told.
+        told = trailing_sum(~np.isnan(mark) * 1.0, steps(HOUR_MS)) > 0
+        sides.append(np.where(np.isnan(price), np.nan, pick(np.where(told, mark, last), price)))
+    return PricePath(
+        price,
+        *sides,
+        *(trailing_sum(is_new, steps(span)) for span in (HOUR_MS, DAY_MS, WEEK_MS)),
+    )
+
+
+def log_return(price: F8, window_ms: int) -> F8:
+    """Return the log return over a window, at every moment. [1]"""
+    return np.log(price / lagged(price, steps(window_ms)))
+
+
+def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
+    """Return the family's columns, shape (n,) each."""
+    path = follow(inputs, times_ms)
+    day, week = periods(times_ms, DAY_MS), periods(times_ms, WEEK_MS, MONDAY_MS)
+    hour = times_ms // HOUR_MS
+    one_day = steps(DAY_MS)
+    return {
+        "price": path.price,
+        "return_1h": log_return(path.price, HOUR_MS),
+        "return_4h": log_return(path.price, 4 * HOUR_MS),
+        "return_24h": log_return(path.price, DAY_MS),
+        "vwap_day": _vwap(inputs.trade_klines, times_ms, day, day * DAY_MS),
+        "vwap_week": _vwap(inputs.trade_klines, times_ms, week, week * WEEK_MS + MONDAY_MS),
+        "prior_day_high": _of_day_before(path.high, day, np.fmax),
+        "prior_day_low": _of_day_before(path.low, day, np.fmin),
+        "range_high_24h": trailing_extreme(path.high, one_day, np.fmax),
+        "range_low_24h": trailing_extreme(path.low, one_day, np.fmin),
+        "session": _session(hour % 24),
+        "hour_of_week": ((hour - MONDAY_MS // HOUR_MS) % 168).astype(np.float64),
+    }
+
+
+def _session(hour: I8) -> F8:
+    asia, us = (hour < _EUROPE_FROM) | (hour >= _ASIA_FROM), hour >= _US_FROM
+    return np.where(asia, ASIA, np.where(us, US, EUROPE))
+
+
+def _vwap(klines: pl.DataFrame, times_ms: I8, period: I8, began_ms: I8) -> F8:
+    typical = (pl.col("high") + pl.col("low") + pl.col("close")) / 3
+    traded = klines.filter(pl.col("volume").is_not_null()).with_columns(
+        value=pl.coalesce("quote_volume", typical * pl.col("volume"))
+    )
+    # The bar that is not finished yet is not missing.
+    span = np.maximum(times_ms - began_ms - HOUR_MS, STEP_MS).astype(np.float64)
+
+    def so_far(cells: F8) -> F8:
+        return since_period_began(cells, period)
+
+    value, volume = (
+        total(traded, column, times_ms, so_far, span) for column in ("value", "volume")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(volume > 0, value / volume, np.nan)
+
+
+def _of_day_before(figure: F8, day: I8, pick: np.ufunc) -> F8:
+    """Extreme of the whole day before, where enough of that day was known."""
+    starts = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
+    extremes = pick.reduceat(figure, starts)
+    known = np.add.reduceat(~np.isnan(figure) * 1.0, starts)
+    extremes = np.where(known >= COVERED * steps(DAY_MS), extremes, np.nan)
+    return lagged(extremes, 1)[np.searchsorted(starts, np.arange(day.size), side="right") - 1]
