@@ -278,6 +278,9 @@ class _Recording:
         except VenueError as error:
             _log.error("not recorded any more", venue=recorder.name, problem=str(error))
             recorder.state, recorder.problem = "failed", str(error)
+        finally:
+            # Cancelled while it waited for the disk, it had not asked for what came meanwhile.
+            recorder.take(follower.rest())
 
     async def _leave_when(self, stop: asyncio.Event, one: _Followed, follower: Follower) -> None:
         await stop.wait()

@@ -201,6 +201,10 @@ class Follower:
         if self.feeds and len(self._blocked) == len(self.feeds):
             raise next(iter(self._blocked.values()))
 
+    def rest(self) -> list[Frame]:
+        """Return what came and was not yielded, for whoever ended before `batches` did."""
+        return self._inbox.take()
+
     def ask(self, request: Request) -> None:
         """Ask over HTTP; the answer comes as a ``response`` frame of the request's connection.
 

@@ -88,6 +88,10 @@ class Inbox:
         """Return every frame held, oldest first; waits for one. Empty once closed and empty."""
         while not self._filled.is_set() and not self._closed:
             await self._filled.wait()
+        return self.take()
+
+    def take(self) -> list[Frame]:
+        """Return every frame held, oldest first; waits for nothing."""
         entries = [*self._lasting, *self._droppable, *self._gaps.values()]
         # No two entries have the same number, so frames are never compared.
         entries.sort()

@@ -239,6 +239,7 @@ class _Line:
         self._asked_s = math.inf
         self._first: bytes | None = None
         self._keeper: list[asyncio.Task[None]] = []
+        self._subscribed = asyncio.Event()
         self._speaker = asyncio.create_task(self._speak())
         self._successor: _Line | None = None
         self.reason = ""
@@ -264,6 +265,9 @@ class _Line:
         try:
             raw = await self._socket.recv(decode=False)
         except ConnectionClosed as error:
+            if self.reason == SUCCEEDED and error.rcvd is None:
+                # Without the venue's closing frame nobody knows whether that was its last message.
+                self.reason = f"renewed, but cut before its end: {_reason(error)}"
             self.reason = self.reason or _reason(error)
             return None
         self._asked_s = math.inf
@@ -290,9 +294,12 @@ class _Line:
     async def _speak(self) -> None:
         feed, between_s = self._caller.feed, self._caller.patience.between_messages_s
         with suppress(ConnectionClosed):  # whoever receives learns of it
-            for message in feed.subscribe:
-                await self._socket.send(message)
-                await asyncio.sleep(between_s)
+            try:
+                for message in feed.subscribe:
+                    await self._socket.send(message)
+                    await asyncio.sleep(between_s)
+            finally:
+                self._subscribed.set()
             while feed.ping is not None:
                 await asyncio.sleep(feed.ping_every_s)
                 await self._socket.send(feed.ping)
@@ -331,7 +338,9 @@ class _Line:
         await self._socket.close()
 
     async def await_first(self) -> None:
-        """Return once it has a message to give, or has had the time for one."""
+        """Return once all is asked for and it has a message to give, or had the time for one."""
+        # An answer to the first subscription says nothing of the last.
+        await self._subscribed.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._caller.patience.first_message_s):
                 self._first = await self.receive()

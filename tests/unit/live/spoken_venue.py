@@ -128,6 +128,7 @@ class ToldFollower:
         self._stopped = asyncio.Event()
         self.said = asyncio.Event()
         self.asked = []
+        self.left = []
 
     async def __aenter__(self):
         return self
@@ -145,6 +146,10 @@ class ToldFollower:
         await self._stopped.wait()
         for batch in self._after_stop:
             yield batch
+
+    def rest(self):
+        rest, self.left = self.left, []
+        return rest
 
     def ask(self, request):
         self.asked.append(request.connection)

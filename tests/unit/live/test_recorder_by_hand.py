@@ -140,6 +140,24 @@ def test_a_recording_that_is_cancelled_has_written_what_it_had(lake):
     assert _frames(lake) == [OPENED, trade(1, 1)]
 
 
+def test_what_had_come_when_it_was_cancelled_and_was_not_asked_for_is_kept_too(lake):
+    told = ToldFollower([[OPENED, trade(1, 1)]])
+    told.left = [trade(2, 2)]
+
+    async def run():
+        task = asyncio.create_task(
+            record([venue()], ["BTC"], lake, pace=Pace(), follow=lambda *_: told)
+        )
+        await told.said.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert lake.read("trades").height == 2
+    assert _frames(lake) == [OPENED, trade(1, 1), trade(2, 2)]
+
+
 def test_a_message_that_cannot_be_read_is_counted_and_said_once_and_kept(lake, caplog):
     broken = [at(ms, said=b"not json") for ms in range(5)]
     later = at(70_000, said=b"not json either")

@@ -185,6 +185,23 @@ def test_memory_stays_within_its_bound_whatever_comes():
     assert inbox.queued() == {"book": len(inbox)}
 
 
+def test_what_is_held_can_be_taken_without_waiting_and_makes_room():
+    async def run():
+        inbox = Inbox(max_frames=2)
+        await inbox.put(Frame(1, "a", "message", b"1"))
+        await inbox.put(Frame(2, "a", "message", b"2"))
+        third = asyncio.create_task(inbox.put(Frame(3, "a", "message", b"3")))
+        await asyncio.sleep(0)
+        first = inbox.take()
+        await third
+        return first, inbox.take(), inbox.take()
+
+    first, second, nothing = asyncio.run(run())
+    assert [frame.raw for frame in first] == [b"1", b"2"]
+    assert [frame.raw for frame in second] == [b"3"]
+    assert nothing == []
+
+
 def test_a_reader_waits_for_the_first_frame_and_learns_of_the_end():
     async def run():
         inbox = Inbox()

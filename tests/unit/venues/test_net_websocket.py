@@ -10,6 +10,7 @@ import random
 import time
 import zlib
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.server import serve
@@ -267,6 +268,55 @@ def test_a_planned_renewal_loses_nothing_and_tells_of_itself():
     seen = [int(frame.raw) for frame in frames if frame.kind == "message"]
     assert set(seen) == set(range(seen[0], max(seen) + 1))
     assert most == 2
+
+
+def test_a_renewal_waits_until_the_new_connection_has_asked_for_everything():
+    alive = []
+
+    async def handler(socket):
+        own = object()
+        alive.append(own)
+        for heard in range(3):
+            await socket.recv()
+            await socket.send(f"answer {heard}")
+        # The old connection ends only after the new one was asked for all three.
+        complete.append(len(alive))
+        await socket.wait_closed()
+        alive.remove(own)
+
+    complete = []
+
+    async def run():
+        async with serving(handler) as url:
+            feed = feed_at(url, subscribe=("a", "b", "c"), lifetime_s=0.2)
+            patience = replace(QUICK, between_messages_s=0.03)
+            return await frames_until(feed, count_of("opened", 3), patience=patience)
+
+    frames = asyncio.run(run())
+    assert [f.kind for f in frames if f.kind != "message"] == ["opened", "closed"] * 2 + ["opened"]
+    assert complete == [1, 2, 2]
+
+
+def test_a_renewal_whose_old_connection_is_cut_is_no_clean_succession():
+    served = []
+
+    async def handler(socket):
+        served.append(socket)
+        await socket.recv()
+        await socket.send("first")
+        if len(served) == 1:
+            # Never learns that we close, so never says that it has sent everything.
+            socket.transport.pause_reading()
+            await asyncio.sleep(1.0)
+            socket.transport.abort()
+        await socket.wait_closed()
+
+    async def run():
+        async with serving(handler) as url:
+            return await frames_until(feed_at(url, lifetime_s=0.1), count_of("closed", 1))
+
+    (closed,) = (frame for frame in asyncio.run(run()) if frame.kind == "closed")
+    assert closed.raw.startswith(b"renewed, but cut before its end: connection lost")
 
 
 def test_while_a_renewal_is_refused_the_old_connection_goes_on():
