@@ -1,0 +1,93 @@
+"""A self-exciting process as its definition reads: double sums, and Ogata's thinning to make one.
+
+Times in seconds from the window's start, one mark per event, mass and decay per kernel.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def intensity(t, s, times, series, marks, base, mass, decay):
+    """Rate of series ``s`` at ``t``: its baseline and what every strictly earlier event adds."""
+    rate = base(t, s)
+    for ti, si, gi in zip(times, series, marks, strict=True):
+        if ti < t:
+            for k, b in enumerate(decay):
+                rate += mass[s][si][k] * gi * b * math.exp(-b * (t - ti))
+    return rate
+
+
+def compensator(end, s, times, series, marks, base_integral, mass, decay):
+    """Expected events of series ``s`` up to ``end``."""
+    total = base_integral(end, s)
+    for ti, si, gi in zip(times, series, marks, strict=True):
+        if ti < end:
+            for k, b in enumerate(decay):
+                total += mass[s][si][k] * gi * (1 - math.exp(-b * (end - ti)))
+    return total
+
+
+def log_likelihood(end, times, series, marks, base, base_integral, mass, decay):
+    kinds = range(len(mass))
+    logs = sum(
+        math.log(intensity(t, s, times, series, marks, base, mass, decay))
+        for t, s in zip(times, series, strict=True)
+    )
+    return logs - sum(
+        compensator(end, s, times, series, marks, base_integral, mass, decay) for s in kinds
+    )
+
+
+def felt_in_bin(i, place, marks, width, b, pieces=4000):
+    """Share of earlier bins' kernels that falls into bin ``i``: events anywhere in their bins."""
+    where = (np.arange(pieces) + 0.5) / pieces * width
+    total = 0.0
+    for j in range(i):
+        lag = (place[i] - place[j]) * width - where
+        total += marks[j] * np.mean(np.exp(-b * lag) - np.exp(-b * (lag + width)))
+    return total
+
+
+def borel_tanner(c, outside, each):
+    """P(c events in a bin): arrivals at ``outside``, each event with ``each`` more inside it."""
+    if c == 0:
+        return math.exp(-outside)
+    total = outside + c * each
+    return outside * total ** (c - 1) * math.exp(-total) / math.factorial(c)
+
+
+def simulate(rng, end, rate, mass, decay, top=None, season=None, draw_mark=None):
+    """Ogata's thinning: propose at a bound of the rate, keep in proportion to the rate.
+
+    ``rate`` (s,) is multiplied by ``season(t)``, at most ``top``. Returns times, series, marks.
+    """
+    kinds, decays = len(rate), len(decay)
+    rate, mass, decay = np.asarray(rate), np.asarray(mass), np.asarray(decay)
+    per_state = mass * decay
+    state = np.zeros((kinds, decays))
+    t, out = 0.0, []
+    top = 1.0 if top is None else top
+    excited = 0.0
+    while True:
+        bound = rate.sum() * top + excited
+        step = rng.exponential(1 / bound)
+        t += step
+        if t >= end:
+            break
+        state *= np.exp(-decay * step)
+        by_series = (per_state * state).sum(axis=(1, 2))
+        base = rate * (1.0 if season is None else season(t))
+        now = base + by_series
+        u = rng.random() * bound
+        if u < now.sum():
+            s = int(np.searchsorted(np.cumsum(now), u, side="right"))
+            mark = 1.0 if draw_mark is None else draw_mark(rng)
+            state[s] += mark
+            out.append((t, s, mark))
+            by_series = (per_state * state).sum(axis=(1, 2))
+        excited = by_series.sum()
+    times, series, marks = (np.array(column) for column in zip(*out, strict=True))
+    return times, series.astype(np.int64), marks
