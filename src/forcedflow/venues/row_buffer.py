@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from forcedflow.errors import SchemaError
-from forcedflow.tables import TABLES, check, empty
+from forcedflow.tables import TABLES, Column, check, empty
 from forcedflow.venues.base import Rows
 
 
@@ -110,7 +110,14 @@ def _frame(table: str, rows: list[tuple[object, ...]]) -> pl.DataFrame:
     columns = zip(*rows, strict=True)
     return pl.DataFrame(
         [
-            pl.Series(column.name, values, dtype=column.dtype)
+            _series(table, column, values)
             for column, values in zip(TABLES[table].columns, columns, strict=True)
         ]
     )
+
+
+def _series(table: str, column: Column, values: tuple[object, ...]) -> pl.Series:
+    try:
+        return pl.Series(column.name, values, dtype=column.dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SchemaError(table, column.name, str(error)) from error
