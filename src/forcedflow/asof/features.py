@@ -11,6 +11,7 @@ import polars as pl
 
 from forcedflow import tables
 from forcedflow.asof.market import read_liquidations
+from forcedflow.econ_calendar import read_events
 from forcedflow.errors import NoDataError
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.registry import WARM_UP_MS, build_features
@@ -24,6 +25,10 @@ FEATURE_DAYS = 100
 
 # For so long a silent liquidation feed means that nothing was closed; then that nothing is heard.
 _SILENCE_MS = 6 * HOUR_MS
+
+
+# There is an expiry every week, so no next event lies further ahead.
+_SCHEDULED_MS = 30 * DAY_MS
 
 
 def read_features(
@@ -94,7 +99,7 @@ def read_feature_inputs(
         long_short_ratio=rows("long_short_ratio"),
         liquidation_totals=_liquidation_totals(lake, instrument, first, at_ms),
         depth_bands=_last_of_steps(rows("depth_bands")),
-        calendar_events=lake.read("calendar_events", venue="macro", available_by_ms=at_ms),
+        calendar_events=read_events(lake, at_ms, first, at_ms + _SCHEDULED_MS),
     )
 
 

@@ -4,7 +4,7 @@ In:  `FeatureInputs`, moments. [UTC ms]   Out: columns. [h, 1]
 Pure: frames in, NumPy out; no I/O, no clock, no global state.
 
 An event counts from when its date was known until its window closes, unless it was withdrawn
-before. Where a window is not stated it is the moment itself.
+before. While windows are open the heaviest counts; else the one that opens next.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ import polars as pl
 from forcedflow.features.feature import Feature
 from forcedflow.features.grid import event_ms, known_ms
 from forcedflow.features.inputs import FeatureInputs
-from forcedflow.units import F8, HOUR_MS, I8
+from forcedflow.units import F8, HOUR_MS, I8, MINUTE_MS
 
 _TABLES = ("calendar_events",)
+
+# Of an event that states no window: what any scheduled release gets.
+_BEFORE_MS, _AFTER_MS = 30 * MINUTE_MS, 2 * HOUR_MS
 
 FEATURES = (
     Feature(
@@ -44,17 +47,14 @@ FEATURES = (
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each; NaN where no event was known."""
     rows = _in_order(inputs.calendar_events)
-    row = _next(rows, times_ms)
-    is_known = row >= 0
     if rows.is_empty():
         unknown = np.full(times_ms.size, np.nan)
-        return {"hours_to_event": unknown, "event_weight": unknown}
-    opens = event_ms(rows) - rows["before_ms"].fill_null(0).to_numpy()
-    weight = rows["weight"].fill_null(1.0).to_numpy()
-    hours = np.maximum(opens[row] - times_ms, 0) / HOUR_MS
+        return {"hours_to_event": unknown, "event_weight": unknown.copy()}
+    row = _next(rows, times_ms)
+    hours = np.maximum(_opens(rows)[row] - times_ms, 0) / HOUR_MS
     return {
-        "hours_to_event": np.where(is_known, hours, np.nan),
-        "event_weight": np.where(is_known, weight[row], np.nan),
+        "hours_to_event": np.where(row >= 0, hours, np.nan),
+        "event_weight": np.where(row >= 0, rows["weight"].to_numpy()[row], np.nan),
     }
 
 
@@ -66,28 +66,34 @@ def next_event(inputs: FeatureInputs, at_ms: int) -> str | None:
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:
-    """Events by when their windows open; of those that open together the weightiest first."""
-    opens = pl.col("event_time").dt.epoch("ms") - pl.col("before_ms").fill_null(0)
-    return events.sort(
-        opens,
+    """Events by when their windows open; of those that open together the heaviest first."""
+    stated = events.with_columns(
         pl.col("weight").fill_null(1.0),
-        "event",
-        "symbol",
-        descending=[False, True, False, False],
+        pl.col("before_ms").fill_null(_BEFORE_MS),
+        pl.col("after_ms").fill_null(_AFTER_MS),
     )
+    opens = pl.col("event_time").dt.epoch("ms") - pl.col("before_ms")
+    return stated.sort(opens, -pl.col("weight"), "event", "symbol")
+
+
+def _opens(rows: pl.DataFrame) -> I8:
+    opens: I8 = event_ms(rows) - rows["before_ms"].to_numpy()
+    return opens
 
 
 def _next(rows: pl.DataFrame, times_ms: I8) -> I8:
-    """Which row is next at every moment; -1 where none is known."""
-    closes = event_ms(rows) + rows["after_ms"].fill_null(0).to_numpy()
+    """Which row counts at every moment; -1 where none is known."""
+    closes = event_ms(rows) + rows["after_ms"].to_numpy()
     withdrawn = rows["withdrawn_time"].dt.epoch("ms").fill_null(np.iinfo(np.int64).max).to_numpy()
-    found = np.full(times_ms.size, -1, dtype=np.int64)
-    first = np.searchsorted(times_ms, known_ms(rows), side="left")
-    stop = np.minimum(
-        np.searchsorted(times_ms, closes, side="right"),
-        np.searchsorted(times_ms, withdrawn, side="left"),
+    known, opens, ends = (
+        np.searchsorted(times_ms, when, side="left")
+        for when in (known_ms(rows), _opens(rows), np.minimum(closes, withdrawn))
     )
-    # From the last to the first, so that the earlier event has the last word.
+    found = np.full(times_ms.size, -1, dtype=np.int64)
+    # Whoever comes last has the last word: of those to come the next, of those open the heaviest.
     for row in range(rows.height - 1, -1, -1):
-        found[first[row] : stop[row]] = row
+        found[known[row] : min(opens[row], ends[row])] = row
+    lightest_first = np.argsort(rows["weight"].to_numpy()[::-1], kind="stable")
+    for row in (rows.height - 1 - lightest_first).tolist():
+        found[max(known[row], opens[row]) : ends[row]] = row
     return found

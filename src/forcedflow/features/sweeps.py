@@ -60,7 +60,7 @@ FEATURES = (
 
 
 def sweeps(beyond: F8, price: F8, wait: I8) -> I8:
-    """Return when swings were swept, as places in the grid, increasing.
+    """Return when swings were swept, as places in the grid, in order.
 
     Parameters
     ----------
