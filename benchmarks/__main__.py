@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import cascade, commands, decode, ladder, recording, sandbox
+from benchmarks import (
+    against_ccxt,
+    cascade,
+    commands,
+    decode,
+    ladder,
+    recording,
+    sandbox,
+)
 from benchmarks.ladder_peer import find_compiler
 from benchmarks.measure import Budget, Result, machine, read_budgets, table
 
@@ -25,8 +33,10 @@ _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "sandbox": sandbox.run,
     "decode": decode.run,
     "recording": recording.run,
+    "against_ccxt": against_ccxt.run,
 }
-_ON_REQUEST = frozenset({"recording"})
+# The one takes six minutes, the other needs ccxt and measures no time.
+_ON_REQUEST = frozenset({"recording", "against_ccxt"})
 
 
 def main() -> None:
@@ -37,7 +47,7 @@ def main() -> None:
     groups = _GROUPS | {"recording": partial(recording.run, seconds=asked.seconds)}
     for name in asked.names or [name for name in groups if name not in _ON_REQUEST]:
         sys.stderr.write(f"measuring {name} …\n")
-        results += groups[name](budgets[name], asked.runs)
+        results += groups[name](budgets.get(name, {}), asked.runs)
     here = machine()
     if asked.json:
         value = {"machine": here, "results": [result.as_json() for result in results]}

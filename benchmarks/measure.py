@@ -165,7 +165,7 @@ def table(results: list[Result]) -> str:
 def _row(result: Result) -> tuple[str, ...]:
     what = f"{result.group}: {result.what}"
     if result.timing is None:
-        return (what, f"skipped: {result.skipped}", *[""] * 7)
+        return (what, f"skipped: {result.skipped}" if result.skipped else result.size, *[""] * 7)
     peer = "" if result.peer_s is None else f"{result.peer}, {_seconds(result.peer_s)}"
     within = {None: "", True: "yes", False: "NO"}[result.within_budget]
     return (

@@ -216,7 +216,6 @@ class Sender:
         }
 
     async def _send(self, rate: int, seconds: float) -> tuple[int, float, float]:
-        outputs = [self.open[kind].transport for kind in ("market", "public")]
         total, sent, most, late_s = int(rate * seconds), 0, 0, 0.0
         start_s = time.monotonic()
         while sent < total:
@@ -225,10 +224,17 @@ class Sender:
             due = min(total, int(elapsed_s * rate)) - sent
             # What we are behind after a pause of our own is sent at once, as a burst.
             late_s = max(late_s, due / rate)
-            for output, block in zip(outputs, self.market.say(due, time.time_ns()), strict=True):
-                output.write(block)
+            waiting = 0
+            for kind, block in zip(
+                ("market", "public"), self.market.say(due, time.time_ns()), strict=True
+            ):
+                output = self.open[kind].transport
+                # Whoever has left hears nothing: that is lost, and found to be.
+                if not output.is_closing():
+                    output.write(block)
+                    waiting += output.get_write_buffer_size()
             sent += due
-            most = max(most, sum(output.get_write_buffer_size() for output in outputs))
+            most = max(most, waiting)
         return most, late_s, time.monotonic() - start_s
 
     def _warm_up(self) -> int:
