@@ -36,6 +36,8 @@ _COMMANDS = {
     "heatmap": ("heatmap", "Draw how much would be force-closed at every price, over time."),
     "zones": ("zones", "List the clusters of estimated liquidations around the price."),
     "whatif": ("whatif", "Estimate what would be liquidated on the way to a price."),
+    "cascade": ("cascade", "Estimate which clusters would fall in turn, how far, how likely."),
+    "calendar": ("calendar", "Show scheduled events, and add some."),
     "train": ("train", "Learn weights from realised liquidations and keep them."),
     "scorecard": ("scorecard", "Score a product on data it never saw, beside its nulls."),
     "doctor": ("doctor", "Check the installation and the lake."),

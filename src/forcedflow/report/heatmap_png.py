@@ -67,8 +67,8 @@ def draw_heatmap(mapped: LiquidationMap, zones: list[Zone], path: Path) -> None:
         chart = figure.add_axes((0.060, 0.120, 0.690, 0.755))
         side = figure.add_axes((0.752, 0.120, 0.178, 0.755), sharey=chart)
         legend = figure.add_axes((0.060, 0.048, 0.300, 0.014))
-        _style(chart)
-        _style(side)
+        style(chart)
+        style(side)
         _paint_heat(chart, heatmap)
         _paint_candles(chart, heatmap)
         _paint_profile(side, mapped, heatmap)
@@ -78,11 +78,12 @@ def draw_heatmap(mapped: LiquidationMap, zones: list[Zone], path: Path) -> None:
         _paint_legend(legend, heatmap)
         _write_words(figure, mapped, heatmap)
         if mapped.simulated:
-            _watermark(figure)
+            watermark(figure)
         figure.savefig(path, facecolor=palette.BACKGROUND, metadata={"Software": None})
 
 
-def _style(axes: Axes) -> None:
+def style(axes: Axes) -> None:
+    """Give a panel the dark style of every picture."""
     axes.set_facecolor(palette.PANEL)
     for spine in axes.spines.values():
         spine.set_color(palette.GRID)
@@ -246,7 +247,7 @@ def _mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap) -> None:
 def _price_axis(chart: Axes, side: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None:
     edges, tick = heatmap.grid.edges, mapped.market.instrument.tick_size
     chart.set_ylim(np.log(edges[0]), np.log(edges[-1]))
-    chart.yaxis.set_major_locator(FixedLocator(np.log(_round_prices(edges[0], edges[-1])).tolist()))
+    chart.yaxis.set_major_locator(FixedLocator(np.log(round_prices(edges[0], edges[-1])).tolist()))
     chart.yaxis.set_minor_locator(NullLocator())
     chart.yaxis.set_major_formatter(FuncFormatter(lambda y, _: format_price(np.exp(y), tick)))
     chart.grid(axis="y", color=palette.GRID, linewidth=0.5, alpha=0.6, zorder=0)
@@ -269,7 +270,7 @@ def _price_axis(chart: Axes, side: Axes, mapped: LiquidationMap, heatmap: Heatma
     )
 
 
-def _round_prices(low: float, high: float, wanted: int = 11) -> F8:
+def round_prices(low: float, high: float, wanted: int = 11) -> F8:
     """Return round prices between two ends, spaced by 1, 2 or 5 times a power of ten."""
     raw = (high - low) / wanted
     power = 10.0 ** np.floor(np.log10(raw))
@@ -357,7 +358,7 @@ def _write_words(figure: Figure, mapped: LiquidationMap, heatmap: Heatmap) -> No
         )
 
 
-def _watermark(figure: Figure) -> None:
+def watermark(figure: Figure) -> None:
     """Say across the picture and beside its title that no real market is shown."""
     figure.text(
         0.40,
