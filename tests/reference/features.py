@@ -84,8 +84,8 @@ def swept_lows(low, price, wait, swing=48, lives=2016):
     """Places at which price stood back above a swing low it had poked."""
     n = len(low)
     back = {}
-    for born in range(swing, n - swing):
-        before, after = low[born - swing : born], low[born + 1 : born + swing + 1]
+    for born in range(1, n - swing):
+        before, after = low[max(0, born - swing) : born], low[born + 1 : born + swing + 1]
         known = sum(not math.isnan(x) for x in [*before, low[born], *after])
         if math.isnan(low[born]) or known < 0.9 * (2 * swing + 1):
             continue

@@ -93,7 +93,9 @@ def _next(rows: pl.DataFrame, times_ms: I8) -> I8:
     # Whoever comes last has the last word: of those to come the next, of those open the heaviest.
     for row in range(rows.height - 1, -1, -1):
         found[known[row] : min(opens[row], ends[row])] = row
-    lightest_first = np.argsort(rows["weight"].to_numpy()[::-1], kind="stable")
-    for row in (rows.height - 1 - lightest_first).tolist():
+    lightest_first = (
+        rows.with_row_index().sort("weight", "event", "symbol", descending=[False, True, True])
+    )["index"]
+    for row in lightest_first:
         found[max(known[row], opens[row]) : ends[row]] = row
     return found
