@@ -27,6 +27,7 @@ import msgspec
 from forcedflow.econ_calendar.event import CPI, KINDS, PAYROLLS, PCE, ScheduledEvent
 from forcedflow.econ_calendar.wall_time import to_day, whole_day
 from forcedflow.errors import FrameError, VenueError
+from forcedflow.log import ROOT as ROOT_LOGGER
 from forcedflow.venues.connector import Http, RateLimit
 
 ROOT: Final = "https://api.stlouisfed.org"
@@ -130,17 +131,19 @@ def _decode(raw: bytes) -> _Answer:
 
 @contextmanager
 def _unlogged(key: str) -> Iterator[None]:
-    """Keep the HTTP library from logging addresses that hold the key."""
+    """Keep the key out of logs: of addresses, and of a server's words when it is asked again."""
 
     def without_key(record: logging.LogRecord) -> bool:
         return key not in record.getMessage()
 
-    library = logging.getLogger("httpx2")
-    library.addFilter(without_key)
+    loggers = [logging.getLogger(name) for name in ("httpx2", f"{ROOT_LOGGER}.venues")]
+    for logger in loggers:
+        logger.addFilter(without_key)
     try:
         yield
     finally:
-        library.removeFilter(without_key)
+        for logger in loggers:
+            logger.removeFilter(without_key)
 
 
 def _event(name: str, day: date, now_ms: int, url: str) -> ScheduledEvent:

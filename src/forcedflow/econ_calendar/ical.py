@@ -176,7 +176,10 @@ def _span(start: date, end: date | None, zone: str) -> tuple[WallTime, int | Non
 
 
 def _moment(stated: Any) -> date | None:
-    moment = getattr(stated, "dt", None)
+    try:
+        moment = getattr(stated, "dt", None)
+    except icalendar.error.BrokenCalendarProperty:
+        return None  # the caller says of which property
     return moment if isinstance(moment, date) else None
 
 

@@ -116,13 +116,12 @@ def from_datetime(moment: datetime, zone: str) -> WallTime:
     Raises
     ------
     ValueError
-        If clocks in ``zone`` skip that time, show it twice, or there is no such zone.
+        If clocks in its zone skip that time, show it twice, or there is no such zone.
     """
-    if moment.tzinfo is None:
-        return at_wall_time(moment.date(), moment.time(), zone)
-    named = getattr(moment.tzinfo, "key", None)
-    shown = moment if named else moment.astimezone(UTC)
-    return WallTime(_ms(moment), f"{shown:%H:%M}", named or "UTC")
+    named = zone if moment.tzinfo is None else getattr(moment.tzinfo, "key", None)
+    if named is not None:
+        return at_wall_time(moment.date(), moment.time(), named)
+    return WallTime(_ms(moment), f"{moment.astimezone(UTC):%H:%M}", "UTC")
 
 
 def parse_wall_time(text: str, zone: str) -> WallTime:
