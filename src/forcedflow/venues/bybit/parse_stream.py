@@ -7,7 +7,6 @@ Pure: no I/O, no clock, no global state.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final, Literal
 
 import msgspec
@@ -75,11 +74,11 @@ def parse_liquidations(data: msgspec.Raw, instrument: Instrument, rows: RowBuffe
            update, this means that a long position has been liquidated"; ``p`` is the bankruptcy
            price; pushes all liquidations, every 500 ms.
     """
-    seen: Counter[tuple[int, str, float, float]] = Counter()
+    seen: dict[tuple[int, str, float, float], int] = {}
     for one in decode(_LIQUIDATIONS, "allLiquidation", data):
         price = one.bankruptcy_price
         twin = (one.at, one.side, price, one.size)
-        seen[twin] += 1
+        seen[twin] = count = seen.get(twin, 0) + 1
         coins, usd = coins_and_usd(instrument, one.size, price)
         rows.add(
             "liquidations",
@@ -91,7 +90,7 @@ def parse_liquidations(data: msgspec.Raw, instrument: Instrument, rows: RowBuffe
             "bankruptcy",
             coins,
             usd,
-            "" if seen[twin] == 1 else str(seen[twin]),
+            "" if count == 1 else str(count),
             "complete",
             source="bybit:allLiquidation",
             precedence=PRECEDENCE_STREAM,
