@@ -176,4 +176,4 @@ def test_an_unknown_benchmark_is_named_with_those_that_exist():
     )
     assert done.returncode == 2
     assert "nonsense" in done.stderr
-    assert "ladder, cascade, startup, import, sandbox, decode" in done.stderr
+    assert "sandbox, decode, recording, against_ccxt" in done.stderr
