@@ -47,7 +47,7 @@ def _run(folder, *words):
 def test_the_tour_prints_what_the_readme_shows(real_data, tmp_path):
     (tmp_path / "data").symlink_to(real_data)
     steps = _tour()
-    assert len(steps) == 6
+    assert len(steps) == 7
     for words, shown in steps:
         printed = _run(tmp_path, "-m", "forcedflow", *words[1:])
         # In their order; an ellipsis stands for what is left out.
@@ -57,7 +57,8 @@ def test_the_tour_prints_what_the_readme_shows(real_data, tmp_path):
                 continue
             assert line in printed[at:], f"{' '.join(words)} prints:\n" + "\n".join(printed)
             at = printed.index(line, at) + 1
-    assert (tmp_path / "btc.png").stat().st_size > 50_000
+    for picture in ("btc.png", "cascade.png"):
+        assert (tmp_path / picture).stat().st_size > 50_000
     # The same lake, from Python: as many zones as the command lists.
     zones = _run(tmp_path, "-c", _python_example())
     (command,) = (words for words, _ in steps if words[1] == "zones")
