@@ -42,7 +42,10 @@ RULES = {
         "a regular date counts as known 30 days before, one moved at short notice at the event"
         " itself, an added one since it was added: the days of announcement were not read"
     ),
-    "weight": "an order by judgement, not a measurement",
+    "weight": (
+        "1 for FOMC, CPI and payrolls, whose hour on recorded prices was 1.6 to 2.6 times as wide as"
+        " usual; 0.1 for expiries, whose hour was not; the rest is judgement"
+    ),
     "trust": (
         "A official text read; B transcription of an official page, the page itself not read;"
         " feed from the publisher or FRED; computed by a venue's rule; user added by you"

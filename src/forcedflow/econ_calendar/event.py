@@ -30,7 +30,7 @@ class Kind:
     Parameters
     ----------
     weight : float
-        Above 0 and at most 1, an order by judgement and not a measurement. [1]
+        Above 0 and at most 1. [1]
     before_ms, after_ms : int
         The window opens so long before the event and closes so long after it. [ms]
     """
@@ -57,11 +57,17 @@ KINDS = {
     BOE: Kind(0.25),
     BOJ: Kind(0.5),
     # The price that options settle at is averaged over the half hour before.
-    "quarterly expiry": Kind(0.5, after_ms=HOUR_MS),
-    "monthly expiry": Kind(0.25, after_ms=HOUR_MS),
+    "quarterly expiry": Kind(0.1, after_ms=HOUR_MS),
+    "monthly expiry": Kind(0.1, after_ms=HOUR_MS),
     "weekly expiry": Kind(0.1, after_ms=HOUR_MS),
 }
-"""Weight and window by the name of the event."""
+"""Weight and window by the name of the event.
+
+Full weight has what widened its hour on recorded prices of 2024-01 to 2026-03, over the median of
+the same hour of the eight weeks around: FOMC 2.4 to 2.6 times, CPI 1.9 to 2.4, payrolls 1.6 to 1.9
+(BTC, ETH, SOL; 17, 25 and 25 events). Expiries did nothing, 0.8 to 1.1 times. The rest is judgement: one event
+or none of each had recorded prices.
+"""
 
 UNNAMED = Kind(0.5)
 """What an event of any other name gets unless whoever adds it says otherwise."""
