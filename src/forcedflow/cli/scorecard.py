@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from forcedflow.liquidation_map import Market
     from forcedflow.store import Lake
 
-Product: TypeAlias = Literal["map", "magnet"]
+Product: TypeAlias = Literal["map", "magnet", "cascade"]
 _WEEK_MS = 7 * 86_400_000
 
 
@@ -43,10 +43,11 @@ def run(
     venue: str = "binance",
     fit_to: str | None = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
-    to: str,
+    to: str | None = None,
     horizon: str | None = None,
     walk: bool = False,
     placebos: bool = False,
+    trial: bool = False,
     lake: Path | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -57,6 +58,7 @@ def run(
     ----------
     product
         map: expected liquidations. magnet: whether the price is drawn to clusters, no fit needed.
+        cascade: what followed a freeze of the ladder, or pushes on simulated markets.
     symbol
         Symbols, joined by commas.
     venue
@@ -64,9 +66,10 @@ def run(
     fit_to
         End of the fit, exclusive, such as 2026-01-26; map only.
     from_
-        Start of the scored span; by default the end of the fit, where there is one.
+        Start of the scored span; by default the end of the fit, where there is one. cascade: the
+        moment of the freeze.
     to
-        End of the scored span, exclusive.
+        End of the scored span, exclusive; needed without --trial.
     horizon
         map: length of the scored intervals, 1h by default. magnet: how long the price is
         followed, 24h by default.
@@ -74,6 +77,8 @@ def run(
         Fit again every week on all that lies before it; map only.
     placebos
         Also score our map mirrored, permuted by day, a day stale, and with its weights shuffled.
+    trial
+        cascade only: score on simulated markets whose causes are known; takes minutes, no lake.
     lake
         Folder of the lake; the setting by default.
     out
@@ -90,21 +95,33 @@ def run(
         "missing": [],
         "simulated": [],
     }
-    if product == "magnet":
-        if fit_to is not None or walk or placebos:
-            raise UsageError(
-                "nothing is fitted to follow a price, so there is no fit to place\n"
-                "hint: leave out --fit-to, --walk and --placebos"
-            )
+    if trial and product != "cascade":
+        raise UsageError("--trial is of cascades alone\nhint: forcedflow scorecard cascade --trial")
+    if product != "map" and (fit_to is not None or walk or placebos):
+        raise UsageError(
+            f"a scorecard of the {product} fits nothing itself, so there is no fit to place\n"
+            "hint: leave out --fit-to, --walk and --placebos"
+        )
+    if product == "cascade":
+        from forcedflow.cli.scorecard_cascade import score_cascades
+
+        if horizon is not None:
+            raise UsageError("a cascade is followed to --to\nhint: leave out --horizon")
+        held = _lake_if_any(lake) if trial else open_lake(lake)
+        instruments = [] if trial or held is None else _instruments(held, symbol, venue)
+        rows, note = score_cascades(held, instruments, from_, to, data, trial=trial)
+        venue = "sandbox" if trial else venue
+    elif product == "magnet":
         from forcedflow.cli.scorecard_magnet import Followed, follow_symbols
 
-        followed = Followed.of(from_, to, horizon or "24h")
-        held, instruments = _chosen(lake, symbol, venue)
+        followed = Followed.of(from_, _required(to), horizon or "24h")
+        held = open_lake(lake)
+        instruments = _instruments(held, symbol, venue)
         rows, note = follow_symbols(held, instruments, followed, data), followed.note
     else:
         span = _Span.of(fit_to, from_, to, horizon or "1h", walk=walk)
-        held, instruments = _chosen(lake, symbol, venue)
-        rows = _score_maps(held, instruments, span, data, placebos=placebos)
+        held = open_lake(lake)
+        rows = _score_maps(held, _instruments(held, symbol, venue), span, data, placebos=placebos)
         note = (
             f"Fitted to {fit_to}, scored {from_ or fit_to} to {to}, {_how(span)}; "
             "given the path, volume and open interest of each interval."
@@ -126,9 +143,24 @@ def run(
     return 0
 
 
-def _chosen(lake: Path | None, symbols: str, venue: str) -> tuple[Lake, list[Instrument]]:
-    held = open_lake(lake)
-    return held, [choose_instrument(held, name.strip(), venue) for name in symbols.split(",")]
+def _required(to: str | None) -> str:
+    if to is None:
+        raise UsageError("the scored span needs an end\nhint: --to 2026-03-15")
+    return to
+
+
+def _lake_if_any(lake: Path | None) -> Lake | None:
+    """Return the lake that a simulated trial is remembered beside, where there is one."""
+    try:
+        return open_lake(lake)
+    except NoDataError:
+        if lake is not None:
+            raise
+        return None
+
+
+def _instruments(held: Lake, symbols: str, venue: str) -> list[Instrument]:
+    return [choose_instrument(held, name.strip(), venue) for name in symbols.split(",")]
 
 
 class _Span:
@@ -146,14 +178,16 @@ class _Span:
         self.length_ms, self.walk = length_ms, walk
 
     @staticmethod
-    def of(fit_to: str | None, from_: str | None, to: str, horizon: str, *, walk: bool) -> _Span:
+    def of(
+        fit_to: str | None, from_: str | None, to: str | None, horizon: str, *, walk: bool
+    ) -> _Span:
         """Return the span as a person stated it."""
         if fit_to is None:
             raise UsageError("a map needs the end of its fit\nhint: --fit-to 2026-01-26")
         return _Span(
             parse_time(fit_to),
             parse_time(from_) if from_ else parse_time(fit_to),
-            parse_time(to),
+            parse_time(_required(to)),
             parse_duration(horizon),
             walk=walk,
         )

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from forcedflow.evaluate.scorecard import Row
     from forcedflow.store import Lake
 
-_SCORING = ("evaluate", "positions", "zones", "volatility", "margin", "cli")
+_SCORING = (
+    *("evaluate", "positions", "zones", "volatility", "margin", "cli"),
+    *("cascade", "depth", "sandbox"),
+)
 
 
 def memory_key(parts: dict[str, Any]) -> str:
