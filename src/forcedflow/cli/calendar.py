@@ -43,8 +43,8 @@ RULES = {
         " itself, an added one since it was added: the days of announcement were not read"
     ),
     "weight": (
-        "1 for FOMC, CPI and payrolls, whose hour on recorded prices was 1.6 to 2.6 times as wide as"
-        " usual; 0.1 for expiries, whose hour was not; the rest is judgement"
+        "1 for FOMC, CPI and payrolls, whose hour on recorded prices was 1.6 to 2.6 times as wide"
+        " as usual; 0.1 for expiries, whose hour was not; the rest is judgement"
     ),
     "trust": (
         "A official text read; B transcription of an official page, the page itself not read;"

@@ -65,8 +65,8 @@ KINDS = {
 
 Full weight has what widened its hour on recorded prices of 2024-01 to 2026-03, over the median of
 the same hour of the eight weeks around: FOMC 2.4 to 2.6 times, CPI 1.9 to 2.4, payrolls 1.6 to 1.9
-(BTC, ETH, SOL; 17, 25 and 25 events). Expiries did nothing, 0.8 to 1.1 times. The rest is judgement: one event
-or none of each had recorded prices.
+(BTC, ETH, SOL; 17, 25 and 25 events). Expiries did nothing, 0.8 to 1.1 times. The rest is
+judgement: one event or none of each had recorded prices.
 """
 
 UNNAMED = Kind(0.5)
