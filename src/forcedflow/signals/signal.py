@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forcedflow.features.grid import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.reading import Reading, Risk, Verdict
-from forcedflow.units import F8, SECOND_MS
+from forcedflow.units import F8, I8, SECOND_MS
 
 UNKNOWN, OFF, ON = -1, 0, 1
 
@@ -45,6 +46,30 @@ class Judged:
     threshold: F8
     verdict: I1
     direction: I1
+
+
+def judged(value: F8, threshold: F8, is_known: Bools, is_on: Bools, risk: I8 | int) -> Judged:
+    """Return what a rule found, put together.
+
+    Parameters
+    ----------
+    value, threshold : ndarray, shape (n,)
+    is_known, is_on : ndarray of bool, shape (n,)
+        Whether the rule could be applied, and whether it holds; what is not known is not on.
+    risk : ndarray of int, shape (n,), or int
+        Direction at risk where it is on: `DOWN`, `UP` or `BOTH`.
+
+    Returns
+    -------
+    Judged
+    """
+    on = is_known & is_on
+    return Judged(
+        value=value,
+        threshold=threshold,
+        verdict=np.where(is_known, np.where(on, ON, OFF), UNKNOWN).astype(np.int8),
+        direction=np.where(on, risk, NONE).astype(np.int8),
+    )
 
 
 @dataclass(frozen=True, slots=True)
