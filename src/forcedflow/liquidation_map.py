@@ -414,6 +414,25 @@ class LiquidationMap:
         return min(1.0, seeded * left / alive) if alive > 0 else 0.0
 
 
+def scale_to_open_interest(alive: F8x2, open_interest: F8x2) -> F8x2:
+    """Return the factor per bar and side that brings a ladder to the open interest.
+
+    Parameters
+    ----------
+    alive : ndarray, shape (n, 2)
+        Contracts standing after each bar. [base coins]
+    open_interest : ndarray, shape (n, 1)
+        One-sided open interest. [base coins]
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+        0 where all that is alive is the rounding of running totals. [1]
+    """
+    standing = alive > 1e-9 * open_interest
+    return np.where(standing, open_interest / np.where(standing, alive, 1.0), 0.0)
+
+
 def _shares_by_tier(atoms: Atoms, share: F8) -> list[dict[str, float]]:
     """Return the share of opens by leverage."""
     return [

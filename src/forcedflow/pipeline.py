@@ -12,15 +12,17 @@ Read this file first. Each call below is one stage, and each stage is one folder
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from forcedflow.cascade.base_rate import WITHIN_MS, count_growth
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain, build_chain
+from forcedflow.cascade.criticality import assess
 from forcedflow.cascade.forced_flow import forced_flow
 from forcedflow.cascade.montecarlo import SCENARIOS, simulate
 from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
@@ -28,8 +30,13 @@ from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import WaveRules, assumed_rules
 from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, Direction, merge
 from forcedflow.depth.resilience import MEASURED, SIMULATED, Resilience
+from forcedflow.features.map_history import map_columns
+from forcedflow.features.map_table import Shocks
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns, lay_prices
 from forcedflow.liquidation_map import LiquidationMap, Market
+from forcedflow.liquidation_map import (
+    scale_to_open_interest as scale_to_open_interest,  # noqa: PLC0414 - evaluation imports it here
+)
 from forcedflow.positions import (
     LiquidationLadder,
     bin_width,
@@ -38,12 +45,15 @@ from forcedflow.positions import (
     prior_atoms,
 )
 from forcedflow.positions.trained import TrainedMixture, shares_of
-from forcedflow.units import DAY_MS, HOUR_MS, SIDES, F8x2, Side
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES, Side
 from forcedflow.volatility import ewma_volatility
 from forcedflow.volatility.filtered_history import filter_history
 
 HORIZONS_MS = (HOUR_MS, 4 * HOUR_MS, DAY_MS)
 """Horizons that a structural probability is given for. [ms]"""
+
+DepthAt: TypeAlias = Callable[[int], tuple[DepthCurve, DepthCurve] | None]
+"""From a moment to depth down and up as it was known then; None where it was not. [UTC ms]"""
 
 _DIRECTIONS: tuple[Direction, Direction] = ("down", "up")
 
@@ -289,23 +299,52 @@ def build_cascade(
     )
 
 
-def scale_to_open_interest(alive: F8x2, open_interest: F8x2) -> F8x2:
-    """Return the factor per bar and side that brings a ladder to the open interest.
+def build_map_features(
+    market: Market,
+    times_ms: I8,
+    trained: TrainedMixture | None = None,
+    step_ms: int = HOUR_MS,
+    depth_at: DepthAt | None = None,
+) -> dict[str, F8]:
+    """Return the map's features at moments of the feature grid.
 
     Parameters
     ----------
-    alive : ndarray, shape (n, 2)
-        Contracts standing after each bar. [base coins]
-    open_interest : ndarray, shape (n, 1)
-        One-sided open interest. [base coins]
+    market : Market
+    times_ms : ndarray of int, shape (n,)
+        Moments, increasing, on the feature grid. [UTC ms]
+    trained : TrainedMixture, optional
+        Before the end of its fit every figure is unknown.
+    step_ms : int
+        The map is read at multiples of this, and held between. [ms]
+    depth_at : callable, optional
+        Depth known at a moment; without it critical shocks are unknown.
 
     Returns
     -------
-    ndarray, shape (n, 2)
-        0 where all that is alive is the rounding of running totals. [1]
+    dict of str to ndarray, shape (n,)
+        By `forcedflow.features.map_table.NAMES`; all NaN where there is too little open interest.
+
+    Raises
+    ------
+    ValueError
+        If a moment is later than the market's.
     """
-    standing = alive > 1e-9 * open_interest
-    return np.where(standing, open_interest / np.where(standing, alive, 1.0), 0.0)
+
+    def shocks_of(mapped: LiquidationMap) -> Shocks | None:
+        depths = None if depth_at is None else depth_at(mapped.market.at_ms)
+        return None if depths is None else critical_shocks(mapped, depths)
+
+    return map_columns(market, times_ms, trained, step_ms, shocks_of)
+
+
+def critical_shocks(mapped: LiquidationMap, depths: tuple[DepthCurve, DepthCurve]) -> Shocks:
+    """Return the least moves down and up that become cascades; None for one beyond reach. [1]"""
+    down, up = (
+        assess(build_stage([mapped], [depth], side)).critical_shock
+        for side, depth in zip(SIDES, depths, strict=True)
+    )
+    return down, up
 
 
 def _maintenance_rate(mapped: LiquidationMap, side: Side) -> float:

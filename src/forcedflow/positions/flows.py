@@ -58,6 +58,17 @@ class Flows:
             roles=ONE_ROLE,
         )
 
+    def cut(self, start: int, stop: int) -> Flows:
+        """Return the flows of the bars ``[start, stop)``."""
+        part = slice(start, stop)
+        return replace(
+            self,
+            opens_long=self.opens_long[part],
+            opens_short=self.opens_short[part],
+            closes_long=self.closes_long[part],
+            closes_short=self.closes_short[part],
+        )
+
 
 def infer_flows(bars: Bars) -> Flows:
     """Return opens and closes of every bar.
