@@ -40,8 +40,8 @@ def expiries(start_ms: int, end_ms: int) -> tuple[ScheduledEvent, ...]:
 
     Examples
     --------
-    >>> [event.name for event in expiries(1_798_000_000_000, 1_800_000_000_000)]
-    ['quarterly expiry', 'weekly expiry', 'weekly expiry', 'weekly expiry']
+    >>> [event.name for event in expiries(1_798_000_000_000, 1_799_900_000_000)]
+    ['quarterly expiry', 'weekly expiry', 'weekly expiry']
     """
     first = datetime.fromtimestamp(start_ms / SECOND_MS, UTC).date()
     friday = first + timedelta(days=(_FRIDAY - first.weekday()) % 7)
