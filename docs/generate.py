@@ -1,6 +1,7 @@
 """Generate the reference pages that are read off the code.
 
-In:  the declared tables, commands, errors and settings.   Out: Markdown under ``docs/reference``.
+In:  the declared tables, commands, errors, settings and features.
+Out: Markdown under ``docs/reference``.
 No clock, no network, no lake: the same code gives the same bytes.
 
 ``python docs/generate.py`` writes the pages; ``--check`` writes nothing, names the stale ones and
@@ -24,8 +25,11 @@ from rich.console import Console
 
 from forcedflow.cli.app import app
 from forcedflow.errors import ForcedflowError
+from forcedflow.features.feature import Feature
+from forcedflow.features.registry import FEATURES
 from forcedflow.settings import FILE_ONLY, Settings, VenueSettings
 from forcedflow.tables import TABLES, Column, Table
+from forcedflow.units import format_age
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 
@@ -69,6 +73,7 @@ def pages() -> dict[str, str]:
         "cli.md": _cli_page(),
         "errors.md": _errors_page(),
         "settings.md": _settings_page(),
+        "features.md": _features_page(),
     }
 
 
@@ -214,6 +219,37 @@ def _settings_page() -> str:
         'rest = "https://fapi.mirror.example"\n'
         'proxy = "http://localhost:3128"\n'
         "```\n"
+    )
+
+
+def _features_page() -> str:
+    text = (
+        "# Features\n\n"
+        "What can be measured of a market at every five minutes of its past, each figure from\n"
+        "rows known by then and from its look back alone; see [why](../theory/features.md). Where\n"
+        "several tables are named, they serve together or the first that is held does, as the\n"
+        "sentence says. A figure whose newest row is older than the age named is unknown, and\n"
+        "missing is never zero. Ranks lie between 0 and 1 and need seven days.\n"
+    )
+    families: dict[str, list[Feature]] = {}
+    for feature in FEATURES.values():
+        families.setdefault(feature.family, []).append(feature)
+    heads = ("feature", "unit", "meaning", "looks back", "reads", "unknown after")
+    sections = (
+        f"\n## {family}\n\n{_markdown_table(heads, map(_feature_row, features))}"
+        for family, features in families.items()
+    )
+    return _HEAD + text + "".join(sections)
+
+
+def _feature_row(feature: Feature) -> tuple[str, ...]:
+    return (
+        f"`{feature.name}`",
+        feature.unit,
+        feature.doc,
+        format_age(feature.window_ms) if feature.window_ms else "–",
+        ", ".join(feature.tables) or "the clock",
+        "–" if feature.max_age_ms is None else format_age(feature.max_age_ms),
     )
 
 

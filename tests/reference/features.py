@@ -27,7 +27,8 @@ def trailing_sum(column, i, window):
 
 def trailing_extreme(column, i, window, pick):
     inside = [x for x in column[max(0, i - window + 1) : i + 1] if not math.isnan(x)]
-    return pick(inside) if len(inside) >= 0.9 * window else math.nan
+    known = len(inside) >= 0.9 * window and not math.isnan(column[i])
+    return pick(inside) if known else math.nan
 
 
 def trailing_rank(column, i, window, least):

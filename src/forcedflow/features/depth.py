@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from forcedflow.depth.from_bands import COLLAPSED, NARROWED
-from forcedflow.features.feature import DEPTH_AGE_MS, KLINE_AGE_MS, RANK_MS, Feature
+from forcedflow.features.feature import DEPTH_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import (
     Bools,
     lagged,
@@ -67,7 +67,7 @@ FEATURES = (
         "Volume usual in this hour of the week over that usual in any, of the last four weeks.",
         _PROFILE_MS,
         ("perpetual klines",),
-        KLINE_AGE_MS,
+        None,
         "depth",
     ),
 )

@@ -14,7 +14,7 @@ from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.price import observe
-from forcedflow.features.volatility import expected
+from forcedflow.features.volatility import EXPECTED_FROM_MS, expected
 from forcedflow.units import F8, HOUR_MS, I8
 
 WINDOW_MS = 4 * HOUR_MS
@@ -42,7 +42,7 @@ FEATURES = (
         "σ",
         "Return of the perpetual minus return of spot over 4 h, in deviations of 4 h.",
         ("spot klines", "mark klines", "open_interest", "perpetual klines"),
-        RANK_MS,
+        EXPECTED_FROM_MS,
     ),
     _feature(
         "perp_volume_share_4h",

@@ -214,17 +214,18 @@ def trailing_count(column: F8, window: int) -> F8:
 
 
 def trailing_mean(column: F8, window: int) -> F8:
-    """Return the mean of what is known of a window; NaN where less than `COVERED` is."""
+    """Return the mean of what is known of a window; NaN as for an extreme."""
     count = trailing_count(column, window)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = trailing_sum(column, window) / count
-    return np.where(count >= COVERED * window, mean, np.nan)
+    return np.where((count >= COVERED * window) & ~np.isnan(column), mean, np.nan)
 
 
 def trailing_extreme(column: F8, window: int, pick: np.ufunc) -> F8:
-    """Return the highest or lowest of a window; NaN where less than `COVERED` is known."""
+    """Return the extreme of a window; NaN where less than `COVERED` is known or not now."""
     count = trailing_count(column, window)
-    return np.where(count >= COVERED * window, trailing(column, window, pick, np.nan), np.nan)
+    known = (count >= COVERED * window) & ~np.isnan(column)
+    return np.where(known, trailing(column, window, pick, np.nan), np.nan)
 
 
 def trailing_rank(column: F8, window_ms: int = RANK_MS) -> F8:

@@ -14,7 +14,7 @@ from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import lagged, newest_known, steps, trailing_rank
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.price import log_return, observe
-from forcedflow.features.volatility import expected
+from forcedflow.features.volatility import EXPECTED_FROM_MS, expected
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
 
 
@@ -39,7 +39,7 @@ FEATURES = (
         "sideways_4h",
         "σ",
         "Size of return_4h in deviations of 4 h: near 0 the price stands still.",
-        RANK_MS,
+        EXPECTED_FROM_MS,
         "mark klines",
         "perpetual klines",
     ),

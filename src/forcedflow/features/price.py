@@ -4,7 +4,7 @@ In:  `FeatureInputs`, moments. [UTC ms]   Out: columns. [quote per base, 1]
 Pure: frames in, NumPy out; no I/O, no clock, no global state.
 
 The price is the mark: of mark klines, else the value of open interest divided by its contracts;
-only where neither is held the last trade.
+where neither is live, whichever of these and the last trade is newer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WEEK_MS = 7 * DAY_MS
 MONDAY_MS = 4 * DAY_MS
 """The epoch was a Thursday; weeks begin four days later. [ms]"""
 
-# A source that still brings news is preferred to a better one that has stopped.
+# A price of the better source counts as live for so long.
 _LIVE_MS = 15 * MINUTE_MS
 
 # Hours in which each region's desks are at work, UTC without summer time.
@@ -132,11 +132,12 @@ def observe(inputs: FeatureInputs, times_ms: I8) -> Newest:
     )
     price = np.full(times_ms.size, np.nan)
     event = np.full(times_ms.size, -1, dtype=np.int64)
-    for max_age in (_LIVE_MS, KLINE_AGE_MS):
-        for rows, column in held:
-            newest = newest_known(rows, column, times_ms, max_age)
-            fill = np.isnan(price) & ~np.isnan(newest.value)
-            price[fill], event[fill] = newest.value[fill], newest.event_ms[fill]
+    for rows, column in held:
+        newest = newest_known(rows, column, times_ms, KLINE_AGE_MS)
+        # A source that is live gives way to none; one that is not, to any that is newer.
+        settled = (event >= 0) & (times_ms - event <= _LIVE_MS)
+        fill = ~settled & (newest.event_ms > event)
+        price[fill], event[fill] = newest.value[fill], newest.event_ms[fill]
     return Newest(price, event)
 
 
@@ -176,6 +177,7 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     day, week = periods(times_ms, DAY_MS), periods(times_ms, WEEK_MS, MONDAY_MS)
     hour = times_ms // HOUR_MS
     one_day = steps(DAY_MS)
+    unknown = np.isnan(path.price)
     return {
         "price": path.price,
         "return_1h": log_return(path.price, HOUR_MS),
@@ -183,8 +185,8 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
         "return_24h": log_return(path.price, DAY_MS),
         "vwap_day": _vwap(inputs.trade_klines, times_ms, day, day * DAY_MS),
         "vwap_week": _vwap(inputs.trade_klines, times_ms, week, week * WEEK_MS + MONDAY_MS),
-        "prior_day_high": _of_day_before(path.high, day, np.fmax),
-        "prior_day_low": _of_day_before(path.low, day, np.fmin),
+        "prior_day_high": np.where(unknown, np.nan, _of_day_before(path.high, day, np.fmax)),
+        "prior_day_low": np.where(unknown, np.nan, _of_day_before(path.low, day, np.fmin)),
         "range_high_24h": trailing_extreme(path.high, one_day, np.fmax),
         "range_low_24h": trailing_extreme(path.low, one_day, np.fmin),
         "session": _session(hour % 24),
@@ -212,7 +214,9 @@ def _vwap(klines: pl.DataFrame, times_ms: I8, period: I8, began_ms: I8) -> F8:
         total(traded, column, times_ms, so_far, span) for column in ("value", "volume")
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(volume > 0, value / volume, np.nan)
+        mean = np.where(volume > 0, value / volume, np.nan)
+    is_heard = ~np.isnan(newest_known(fine(traded), "value", times_ms, KLINE_AGE_MS).value)
+    return np.where(is_heard, mean, np.nan)
 
 
 def _of_day_before(figure: F8, day: I8, pick: np.ufunc) -> F8:

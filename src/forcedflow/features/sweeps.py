@@ -103,7 +103,7 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     wait = np.where(path.updates_1h >= _LEAST_UPDATES_1H, steps(BACK_MS), steps(HOUR_MS))
     day, week = steps(DAY_MS), steps(LIVES_MS)
     swept = [sweeps(path.high, path.price, wait), sweeps(-path.low, -path.price, wait)]
-    is_known = trailing_count(path.price, day) >= COVERED * day
+    is_known = (trailing_count(path.price, day) >= COVERED * day) & ~np.isnan(path.price)
     counts = [
         np.where(
             is_known,

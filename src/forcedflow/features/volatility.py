@@ -33,6 +33,9 @@ _LEAST_UPDATES_1H, _LEAST_UPDATES_24H, _LEAST_UPDATES_7D = 6, 20, 140
 # 3e-5, and a figure does not depend on where the table begins.
 _EPOCH_MS, _MEMORY_MS = 15 * DAY_MS, 30 * DAY_MS
 
+EXPECTED_FROM_MS = _EPOCH_MS + _MEMORY_MS
+"""How far back the expected deviation looks at most. [ms]"""
+
 
 def _feature(name: str, doc: str, window_ms: int) -> Feature:
     return Feature(name, "1", doc, window_ms, _TABLES, KLINE_AGE_MS, "volatility")
@@ -45,7 +48,7 @@ FEATURES = (
     _feature(
         "sigma_day",
         "Deviation expected of the coming 24 h: exponential memory, half-life 2 days.",
-        _MEMORY_MS,
+        EXPECTED_FROM_MS,
     ),
     _feature("range_4h", "Log of highest over lowest price of the last 4 h.", 4 * HOUR_MS),
     _feature("range_24h", "The same of the last 24 h.", DAY_MS),
@@ -90,7 +93,8 @@ def realised(price: F8, updates: F8, window_ms: int, least_updates: int) -> F8:
     count = trailing_count(square, window)
     with np.errstate(invalid="ignore", divide="ignore"):
         sigma = np.sqrt(trailing_sum(square, window) / count * (DAY_MS / STEP_MS))
-    return np.where((count >= COVERED * window) & (updates >= least_updates), sigma, np.nan)
+    known = (count >= COVERED * window) & (updates >= least_updates) & ~np.isnan(price)
+    return np.where(known, sigma, np.nan)
 
 
 def log_range(path: PricePath, window_ms: int) -> F8:
