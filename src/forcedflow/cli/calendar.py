@@ -6,19 +6,17 @@ What is added goes into the lake; the shipped facts need none.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from forcedflow.cli.calendar_changes import apply_changes, read_added
 from forcedflow.cli.options import (
     iso_time,
     open_lake,
-    parse_duration,
     parse_moment,
     parse_time,
     print_json,
@@ -26,16 +24,11 @@ from forcedflow.cli.options import (
 from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from forcedflow.econ_calendar import EventWindow, ScheduledEvent
+    from forcedflow.econ_calendar import EventWindow
     from forcedflow.econ_calendar.gaps import Gap
-    from forcedflow.settings import Settings
     from forcedflow.store import Lake, TableChange
-    from forcedflow.venues.connector import RateLimit
-    from forcedflow.venues.http import HttpClient
 
 _SHOWN_MS = 14 * 86_400_000
-_FRED_KEY = "FRED_API_KEY"
-_FRED_AHEAD = timedelta(days=366)
 
 RULES = {
     "known since": (
@@ -144,11 +137,10 @@ def run(
     to_ms = from_ms + _SHOWN_MS if to is None else parse_time(to)
     if to_ms <= from_ms:
         raise UsageError("the span shown is empty\nhint: --to after --from")
-    events = _added(
-        add, import_, timezone, now_ms, _span_ms(before), _span_ms(after), weight
-    )  # a mistake in one keeps all of them out
+    # All are read before any is stored: a mistake in one keeps all of them out.
+    events = read_added(add, import_, timezone, now_ms, before, after, weight)
     feeds = [name.strip().lower() for name in fetch.split(",")] if fetch else []
-    changes = _change(lake, events, feeds, withdraw, timezone, now_ms)
+    changes = apply_changes(lake, events, feeds, withdraw, timezone, now_ms)
     if changes and at is None:
         at_ms = parse_moment(None)  # what was just added is known by now
     shown = _read(_lake_if_any(lake), at_ms, from_ms, to_ms, venue.strip().lower())
@@ -239,150 +231,6 @@ def _lake_if_any(lake: Path | None) -> Lake | None:
         if lake is not None:
             raise
         return None  # nobody named one: the shipped facts need none
-
-
-def _span_ms(text: str | None) -> int | None:
-    return None if text is None else parse_duration(text)
-
-
-def _added(
-    declared: Sequence[str],
-    files: Sequence[Path],
-    zone: str,
-    now_ms: int,
-    before_ms: int | None,
-    after_ms: int | None,
-    weight: float | None,
-) -> list[tuple[str, list[ScheduledEvent]]]:
-    from forcedflow.econ_calendar.declared import parse_declared
-    from forcedflow.econ_calendar.wall_time import zone_of
-
-    try:
-        zone_of(zone)
-    except ValueError as error:
-        raise UsageError(f"--timezone: {error}") from error
-    found = [(path.name, _from_file(path, zone, now_ms)) for path in files]
-    stated = [
-        parse_declared(
-            text,
-            zone=zone,
-            now_ms=now_ms,
-            before_ms=before_ms,
-            after_ms=after_ms,
-            weight=weight,
-        )
-        for text in declared
-    ]
-    return [*found, ("declared", stated)] if stated else found
-
-
-def _from_file(path: Path, zone: str, now_ms: int) -> list[ScheduledEvent]:
-    from forcedflow.econ_calendar.csv_import import parse_csv
-    from forcedflow.econ_calendar.ical import parse_icalendar
-
-    readers = {".csv": parse_csv, ".ics": parse_icalendar}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError(f"{path} is neither .ics nor .csv\nhint: --import FILE.ics")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-    return list(reader(data, path.name, zone=zone, now_ms=now_ms))
-
-
-def _change(
-    lake: Path | None,
-    events: Sequence[tuple[str, list[ScheduledEvent]]],
-    feeds: Sequence[str],
-    withdraw: Sequence[str],
-    zone: str,
-    now_ms: int,
-) -> list[tuple[str, TableChange]]:
-    from forcedflow.econ_calendar.declared import parse_declared
-    from forcedflow.econ_calendar.record import record_events, withdraw_event
-
-    asked = [(name, _asker(name)) for name in feeds]
-    gone = [parse_declared(text, zone=zone, now_ms=now_ms) for text in withdraw]
-    if not (events or asked or gone):
-        return []
-    held = open_lake(lake, create=True)
-    changes = [(name, record_events(held, found)) for name, found in events]
-    for name, ask in asked:
-        changes += ask(held, name, now_ms)
-    changes += [
-        (f"withdrawn: {event.name}", withdraw_event(held, event.name, event.event_ms, now_ms))
-        for event in gone
-    ]
-    return changes
-
-
-def _asker(name: str) -> Callable[[Lake, str, int], list[tuple[str, TableChange]]]:
-    from forcedflow.econ_calendar.publisher_feeds import FEEDS
-
-    if name == "fred":
-        if not os.environ.get(_FRED_KEY):
-            raise UsageError(
-                f"fred needs a key of your own in the variable {_FRED_KEY}\n"
-                "hint: https://fred.stlouisfed.org/docs/api/api_key.html"
-            )
-        return _fetch_fred
-    if name not in FEEDS:
-        known = ", ".join([*FEEDS, "fred"])
-        raise UsageError(f"{name!r} publishes no calendar known here\nhint: one of {known}")
-    return _fetch_feed
-
-
-def _fetch_fred(held: Lake, name: str, now_ms: int) -> list[tuple[str, TableChange]]:
-    from forcedflow.econ_calendar import fred
-    from forcedflow.econ_calendar.record import record_events
-    from forcedflow.settings import read_settings
-
-    settings = read_settings()
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
-    with _client(name, fred.LIMIT, settings) as http:
-        events = fred.get_release_dates(
-            http,
-            os.environ[_FRED_KEY],
-            today,
-            today + _FRED_AHEAD,
-            now_ms,
-            _root(name, settings) or fred.ROOT,
-        )
-    return [(name, record_events(held, events))]
-
-
-def _fetch_feed(held: Lake, name: str, now_ms: int) -> list[tuple[str, TableChange]]:
-    from forcedflow.econ_calendar import read_events
-    from forcedflow.econ_calendar.publisher_feeds import FEEDS, LIMIT, get_feed, withdrawn
-    from forcedflow.econ_calendar.record import record_events, withdraw_rows
-    from forcedflow.settings import read_settings
-
-    settings = read_settings()
-    with _client(name, LIMIT, settings) as http:
-        events = get_feed(http, FEEDS[name], now_ms, _root(name, settings))
-    last_ms = max(event.event_ms for event in events)
-    known = read_events(held, now_ms, now_ms, max(last_ms, now_ms) + 1)
-    gone = withdrawn(known, events, now_ms)
-    changes = [(name, record_events(held, events))]
-    if gone.height:
-        changes.append((f"withdrawn by {name}", withdraw_rows(held, gone)))
-    return changes
-
-
-def _client(name: str, limit: RateLimit, settings: Settings) -> HttpClient:
-    from forcedflow.log import report_retries_here
-    from forcedflow.venues.http import HttpClient
-
-    report_retries_here()
-    own = settings.venues.get(name)
-    proxy = own.proxy if own is not None and own.proxy else settings.proxy
-    return HttpClient(name, limit, proxy)
-
-
-def _root(name: str, settings: Settings) -> str | None:
-    own = settings.venues.get(name)
-    return None if own is None else own.rest
 
 
 def _said(name: str, change: TableChange) -> str:
