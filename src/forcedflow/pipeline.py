@@ -22,7 +22,6 @@ import numpy as np
 from forcedflow.cascade.base_rate import WITHIN_MS, count_growth
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain, build_chain
-from forcedflow.cascade.criticality import assess
 from forcedflow.cascade.forced_flow import forced_flow
 from forcedflow.cascade.montecarlo import SCENARIOS, simulate
 from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
@@ -31,7 +30,7 @@ from forcedflow.cascade.waves import WaveRules, assumed_rules
 from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, Direction, merge
 from forcedflow.depth.resilience import MEASURED, SIMULATED, Resilience
 from forcedflow.features.map_history import map_columns
-from forcedflow.features.map_table import Shocks
+from forcedflow.features.map_table import Shocks, critical_shocks
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns, lay_prices
 from forcedflow.liquidation_map import LiquidationMap, Market
 from forcedflow.liquidation_map import (
@@ -336,15 +335,6 @@ def build_map_features(
         return None if depths is None else critical_shocks(mapped, depths)
 
     return map_columns(market, times_ms, trained, step_ms, shocks_of)
-
-
-def critical_shocks(mapped: LiquidationMap, depths: tuple[DepthCurve, DepthCurve]) -> Shocks:
-    """Return the least moves down and up that become cascades; None for one beyond reach. [1]"""
-    down, up = (
-        assess(build_stage([mapped], [depth], side)).critical_shock
-        for side, depth in zip(SIDES, depths, strict=True)
-    )
-    return down, up
 
 
 def _maintenance_rate(mapped: LiquidationMap, side: Side) -> float:

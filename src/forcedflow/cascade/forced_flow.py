@@ -19,6 +19,7 @@ import numpy as np
 
 from forcedflow.depth.curve import DIRECTION_OF, Direction
 from forcedflow.liquidation_map import LiquidationMap
+from forcedflow.positions import PriceGrid
 from forcedflow.units import F8, Side
 
 LIVE_SHARE = 0.3
@@ -75,25 +76,19 @@ def forced_flow(
     -------
     ForcedFlow
     """
-    reach = float(edges[-1])
-    # Some bins more than the window, so that its border touches nothing.
-    grid = mapped.grid(min(0.95, math.expm1(reach) + 8 * mapped.ladder.width))
+    grid = _window(mapped, edges)
     mass = mapped.mass(grid, side)
-    cumulative = np.concatenate([[0.0], np.cumsum(mass.by_atom_usd.sum(axis=0))])
-    sign = -1.0 if side == "long" else 1.0
-    at = np.interp(np.log(mapped.mark) + sign * edges, np.log(grid.edges), cumulative, left=0.0)
-    standing = np.maximum(sign * np.diff(at), 0.0)
+    standing = _by_distance(mapped, mass.by_atom_usd.sum(axis=0), grid, side, edges)
     band = mass.band(np.ones(grid.size))
     spread = math.log(max(band.high, 1.0) / max(band.low, 1.0)) / _BAND_WIDTHS
-    seen = None if mapped.trained is None else mapped.realised_per_usd(side)
-    if seen is None or mapped.trained is None or not seen > 0:
-        share, log_sd = LIVE_SHARE, max(spread, LIVE_SHARE_LOG_SD)
+    share, seen, is_told = _share(mapped, side, complete_feed)
+    if seen is None or mapped.trained is None:
+        log_sd = max(spread, LIVE_SHARE_LOG_SD)
         words = "as on the simulated exchange; no feed was fitted"
-    elif complete_feed or seen >= LIVE_SHARE:
-        share, log_sd = seen, spread
+    elif is_told:
+        log_sd = spread
         words = f"as {mapped.trained.targets} showed"
     else:
-        share = math.sqrt(seen * LIVE_SHARE)
         log_sd = math.hypot(spread, math.log(LIVE_SHARE / seen) / _BAND_WIDTHS)
         words = (
             f"between the {seen:.0%} that {mapped.trained.targets} showed, a lower bound, and the "
@@ -101,3 +96,51 @@ def forced_flow(
         )
     usd = standing * share
     return ForcedFlow(DIRECTION_OF[side], usd, log_sd, f"{share:.0%} of the map, {words}")
+
+
+def forced_usd(mapped: LiquidationMap, side: Side, edges: F8, complete_feed: bool = False) -> F8:
+    """Return the notional of `forced_flow` alone: its uncertainty takes most of the time.
+
+    Parameters
+    ----------
+    mapped : LiquidationMap
+    side : {"long", "short"}
+    edges : ndarray, shape (p + 1,)
+        Borders of the bins in log distance from the mark, from 0 up. [1]
+    complete_feed : bool
+        As of `forced_flow`.
+
+    Returns
+    -------
+    ndarray, shape (p,)
+        [USD]
+    """
+    grid = _window(mapped, edges)
+    usd: F8 = mapped.profile_usd(grid, side).sum(axis=0)
+    share, _, _ = _share(mapped, side, complete_feed)
+    return np.asarray(_by_distance(mapped, usd, grid, side, edges) * share)
+
+
+def _window(mapped: LiquidationMap, edges: F8) -> PriceGrid:
+    # Some bins more than the window, so that its border touches nothing.
+    return mapped.grid(min(0.95, math.expm1(float(edges[-1])) + 8 * mapped.ladder.width))
+
+
+def _by_distance(mapped: LiquidationMap, usd: F8, grid: PriceGrid, side: Side, edges: F8) -> F8:
+    cumulative = np.concatenate([[0.0], np.cumsum(usd)])
+    sign = -1.0 if side == "long" else 1.0
+    at = np.interp(np.log(mapped.mark) + sign * edges, np.log(grid.edges), cumulative, left=0.0)
+    standing: F8 = np.maximum(sign * np.diff(at), 0.0)
+    return standing
+
+
+def _share(
+    mapped: LiquidationMap, side: Side, complete_feed: bool
+) -> tuple[float, float | None, bool]:
+    """Share of the map that is forced, what the feed showed of it, whether the one is the other."""
+    seen = None if mapped.trained is None else mapped.realised_per_usd(side)
+    if seen is None or not seen > 0:
+        return LIVE_SHARE, None, False
+    if complete_feed or seen >= LIVE_SHARE:
+        return seen, seen, True
+    return math.sqrt(seen * LIVE_SHARE), seen, False

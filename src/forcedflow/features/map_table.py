@@ -16,6 +16,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from forcedflow.cascade.criticality import assess
+from forcedflow.cascade.forced_flow import forced_usd
+from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
+from forcedflow.depth.curve import DepthCurve
 from forcedflow.features.feature import KLINE_AGE_MS, Feature
 from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.units import SIDES, Side
@@ -143,6 +147,43 @@ def read_map(ladder: VenueLadder, shocks: Shocks | None = None) -> dict[str, flo
     if below + above > 0:
         found["map_asymmetry"] = (above - below) / (above + below)
     return found
+
+
+def critical_shocks(mapped: LiquidationMap, depths: tuple[DepthCurve, DepthCurve]) -> Shocks:
+    """Return the least moves down and up that become cascades on one venue alone.
+
+    Parameters
+    ----------
+    mapped : LiquidationMap
+    depths : pair of DepthCurve
+        Down, up.
+
+    Returns
+    -------
+    tuple of float or None
+        None where no shock within reach does. [1]
+    """
+    edges = lay_edges()
+    down, up = (
+        assess(
+            Stage(
+                direction=depth.direction,
+                mark=mapped.mark,
+                width=BIN,
+                venues=(mapped.market.instrument.venue,),
+                forced=forced_usd(mapped, side, edges)[None, :],
+                depth=depth.on(edges)[None, :],
+                reaching=REACHING,
+                # Middle figures alone are asked for; their errors play no part.
+                forced_log_sd=math.nan,
+                depth_log_sd=depth.log_sd,
+                open_interest_usd=mapped.open_interest_usd,
+                simulated=mapped.simulated,
+            )
+        ).critical_shock
+        for side, depth in zip(SIDES, depths, strict=True)
+    )
+    return down, up
 
 
 def nearest_cluster(zones: Sequence[Zone], side: Side) -> Zone | None:
