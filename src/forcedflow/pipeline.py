@@ -13,6 +13,7 @@ Read this file first. Each call below is one stage, and each stage is one folder
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -234,49 +235,34 @@ def build_cascade(
     bars = maps[0].bars
     history = filter_history(bars.low, bars.high, bars.close, bars.end_ms)
     zones = [mapped.zones() for mapped in maps]
-    chains: list[Chain] = []
-    ruled: list[WaveRules] = []
-    for place, side in enumerate(SIDES):
+    fewer = max(1, scenarios // 4)
+
+    def one_way(place: int) -> tuple[Chain, WaveRules]:
+        side = SIDES[place]
         stage = build_stage(maps, [pair[place] for pair in depths], side, reaching, complete_feeds)
         margins = [_maintenance_rate(mapped, side) for mapped in maps]
-        ruled.append(assumed_rules(stage, margins) if rules is None else rules[place])
-        taken = ruled[-1]
+        taken = assumed_rules(stage, margins) if rules is None else rules[place]
         ran = partial(simulate, stage, history=history, seed=seed, start=start)
-        fewer = max(1, scenarios // 4)
-        refill_s, leaving = resilience.refill_half_life_s, resilience.omega_range[1]
-        others = [
-            (
-                f"books refill by half in {refill_s:g} s, not {taken.refill_half_life_s:g}",
-                replace(taken, refill_half_life_s=refill_s),
-                resilience.omega,
-            ),
-            (f"makers leave with ω {leaving:g}, not {resilience.omega:g}", taken, leaving),
-        ]
-        chains.append(
-            build_chain(
-                start.seen_from(stage),
-                stage.mark,
-                zones,
-                [
-                    ran(
-                        taken,
-                        horizon_ms=horizon,
-                        scenarios=scenarios if horizon == horizon_ms else fewer,
-                        withdrawal=resilience.omega,
-                    )
-                    for horizon in sorted({horizon_ms, *HORIZONS_MS})
-                ],
-                horizon_ms,
-                maps[0].sigma_day,
-                [
-                    (
-                        words,
-                        ran(under, horizon_ms=horizon_ms, scenarios=fewer, withdrawal=omega),
-                    )
-                    for words, under, omega in others
-                ],
+        simulations = [
+            ran(
+                taken,
+                horizon_ms=horizon,
+                scenarios=scenarios if horizon == horizon_ms else fewer,
+                withdrawal=resilience.omega,
             )
-        )
+            for horizon in sorted({horizon_ms, *HORIZONS_MS})
+        ]
+        others = [
+            (words, ran(under, horizon_ms=horizon_ms, scenarios=fewer, withdrawal=omega))
+            for words, under, omega in _alternatives(resilience, taken)
+        ]
+        seen, sigma = start.seen_from(stage), maps[0].sigma_day
+        chain = build_chain(seen, stage.mark, zones, simulations, horizon_ms, sigma, others)
+        return chain, taken
+
+    # The ways share nothing but what they read, and their loops let go of the interpreter.
+    with ThreadPoolExecutor(len(SIDES)) as pool:
+        (down, ruled), (up, _) = pool.map(one_way, range(len(SIDES)))
     base_rates = tuple(
         count_growth(bars.low, bars.high, bars.close, bars.end_ms, direction, within_ms)
         for direction in _DIRECTIONS
@@ -290,10 +276,10 @@ def build_cascade(
         scenarios=scenarios,
         seed=seed,
         resilience=resilience,
-        rules=ruled[0],
+        rules=ruled,
         history=history,
-        down=chains[0],
-        up=chains[1],
+        down=down,
+        up=up,
         base_rates=base_rates,
     )
 
@@ -335,6 +321,21 @@ def build_map_features(
         return None if depths is None else critical_shocks(mapped, depths)
 
     return map_columns(market, times_ms, trained, step_ms, shocks_of)
+
+
+def _alternatives(
+    resilience: Resilience, taken: WaveRules
+) -> tuple[tuple[str, WaveRules, float], ...]:
+    """Books that come back or give way otherwise: in words, the rules, the withdrawal."""
+    refill_s, leaving = resilience.refill_half_life_s, resilience.omega_range[1]
+    return (
+        (
+            f"books refill by half in {refill_s:g} s, not {taken.refill_half_life_s:g}",
+            replace(taken, refill_half_life_s=refill_s),
+            resilience.omega,
+        ),
+        (f"makers leave with ω {leaving:g}, not {resilience.omega:g}", taken, leaving),
+    )
 
 
 def _maintenance_rate(mapped: LiquidationMap, side: Side) -> float:
