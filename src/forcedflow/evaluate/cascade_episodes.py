@@ -213,7 +213,7 @@ def match_pushes(
     Alike: of the same side and tape, within `CALIPER` of the log shock, weekday or weekend, the
     same quarter of the day, the same third of the tape's volatilities. Each cascade has one push
     that no cascade followed, less than half of `LEAST_SHARE` being closed by force, and one taken
-    whatever followed. No push of a kind begins within `APART` of another.
+    elsewhere whatever followed. No push of a kind begins within `APART` of another.
 
     Parameters
     ----------
@@ -249,6 +249,8 @@ def match_pushes(
         apart[bucket != bucket[row]] = np.inf
         chosen = []
         for free in (calm, pushed):
+            # Whatever followed: anywhere but here, where it is known what did.
+            apart[max(0, row - APART) : row + APART + 1] = np.inf
             best = int(np.argmin(np.where(free[:, side], apart, np.inf)))
             if free[best, side] and apart[best] <= CALIPER:
                 chosen.append(best)

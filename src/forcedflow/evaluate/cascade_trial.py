@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from forcedflow.cascade.stage import Stage
-from forcedflow.depth.curve import DIRECTION_OF
+from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, Direction
 from forcedflow.depth.from_bands import from_bands
 from forcedflow.evaluate.cascade_episodes import (
     Episodes,
@@ -184,8 +184,13 @@ def hold_trial(recorded: Recorded, fit_days: int, market: int = 0) -> Trial:
         )
     ]
 
+    books = _Books.of(recorded)
+
     def build(maps: Sequence[LiquidationMap], side: Side) -> Stage:
-        curves = [from_bands(_known_bands(recorded, mapped), DIRECTION_OF[side]) for mapped in maps]
+        curves = [
+            books.curve(mapped.market.instrument.venue, mapped.market.at_ms, DIRECTION_OF[side])
+            for mapped in maps
+        ]
         # The mixture was fitted to the one feed that prints every forced close.
         return build_stage(maps, curves, side, complete_feeds=True)
 
@@ -311,9 +316,31 @@ def fit_mixture_of(recorded: Recorded, fit_to_ms: int) -> TrainedMixture:
     )
 
 
-def _known_bands(recorded: Recorded, mapped: LiquidationMap) -> pl.DataFrame:
-    """Return a venue's bands of the day before a map's moment, as known by then."""
-    at_ms = mapped.market.at_ms
-    bands = recorded.rows[mapped.market.instrument.venue]["depth_bands"]
-    first, last = (pl.lit(ms, dtype=TIME) for ms in (at_ms - DAY_MS, at_ms))
-    return bands.filter(pl.col("event_time") > first, pl.col("available_time") <= last)
+@dataclass(slots=True)
+class _Books:
+    """Depth as it was published, by venue, moment and direction; both ladders ask for the same."""
+
+    bands: dict[str, pl.DataFrame]
+    event_ms: dict[str, I8]
+    curves: dict[tuple[str, int, Direction], DepthCurve]
+
+    @classmethod
+    def of(cls, recorded: Recorded) -> _Books:
+        bands = {
+            venue: tables["depth_bands"].sort("event_time", maintain_order=True)
+            for venue, tables in recorded.rows.items()
+        }
+        event_ms = {
+            venue: frame["event_time"].dt.epoch("ms").to_numpy() for venue, frame in bands.items()
+        }
+        return cls(bands, event_ms, {})
+
+    def curve(self, venue: str, at_ms: int, direction: Direction) -> DepthCurve:
+        """Return depth from the bands of the day before a moment, as known by then."""
+        key = (venue, at_ms, direction)
+        if key not in self.curves:
+            first, last = np.searchsorted(self.event_ms[venue], [at_ms - DAY_MS, at_ms], "right")
+            known = pl.col("available_time") <= pl.lit(at_ms, dtype=TIME)
+            rows = self.bands[venue].slice(int(first), int(last - first)).filter(known)
+            self.curves[key] = from_bands(rows, direction)
+        return self.curves[key]
