@@ -35,6 +35,8 @@ class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Further roots by name, for a venue that spreads itself over several hosts.
     proxy : str, optional
         Address of an HTTP proxy for this venue alone.
+    accounts : str, optional
+        File of accounts to follow, one address a line; for a venue that publishes accounts.
     """
 
     rest: str | None = None
@@ -42,6 +44,7 @@ class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     archive: str | None = None
     others: dict[str, str] = {}
     proxy: str | None = None
+    accounts: str | None = None
 
     def __repr__(self) -> str:
         return _without_proxy(self)

@@ -133,6 +133,9 @@ def _tables(source: NetworkVenue, stated: str | None) -> tuple[list[str], list[s
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    from forcedflow import log
+
+    log.configure(as_json=quiet)
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -147,6 +150,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        log.configure()  # within, so that events stand above the bar
         task = shown.add_task("fetching", total=None, received="")
 
         def show(state: Progress) -> None:
@@ -155,6 +159,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
             shown.update(task, completed=state.done, total=state.total, received=rate)
 
         yield show
+    log.configure()
 
 
 def _bytes(count: float) -> str:

@@ -28,12 +28,12 @@ LAGS_KEPT: Final = 1_000
 
 
 class ConnectionHealth(msgspec.Struct, frozen=True):
-    """What one connection, or one repeated request, has brought.
+    """What one connection or poll has brought, or all requests of one kind.
 
     Parameters
     ----------
     connection : str
-        Its name.
+        Its name; of requests what is asked, not of whom.
     connected : bool
         Whether it is up.
     messages : int

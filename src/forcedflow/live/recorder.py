@@ -30,6 +30,7 @@ from forcedflow.live.venue_recorder import VenueRecorder
 from forcedflow.log import get_logger
 from forcedflow.store import Lake
 from forcedflow.store.feed_gaps import FeedGap, append_gap
+from forcedflow.store.raw_log import Frame
 from forcedflow.units import DAY_MS
 from forcedflow.venues.follow import LIVE_INTERVAL_MS, Follower
 from forcedflow.venues.network import NetworkVenue
@@ -40,6 +41,9 @@ MOST_RAW_BYTES: Final = 64 * 1024 * 1024
 MOST_ROWS: Final = 200_000
 """Rows of a venue that wait to be written; with more, they are written at once, and with twice as
 many reading waits until they are."""
+
+FRAMES_AT_ONCE: Final = 2_000
+"""Frames of one venue that are read before others have their turn: some tens of milliseconds."""
 
 _log = get_logger("live")
 
@@ -266,12 +270,7 @@ class _Recording:
                 leaving = asyncio.create_task(self._leave_when(stop, one, follower))
                 try:
                     async for batch in follower.batches():
-                        taken = recorder.take(batch)
-                        for request in taken.requests:
-                            follower.ask(request)
-                        for outage in taken.outages:
-                            self._repair_later(one, outage)
-                        await self._relieve(recorder)
+                        await self._take(one, batch, follower)
                 finally:
                     leaving.cancel()
             recorder.state = "ended"
@@ -281,6 +280,24 @@ class _Recording:
         finally:
             # Cancelled while it waited for the disk, it had not asked for what came meanwhile.
             recorder.take(follower.rest())
+
+    async def _take(self, one: _Followed, batch: Sequence[Frame], follower: Follower) -> None:
+        """Read a batch in parts: in between, connections answer pings and polls keep time."""
+        done = 0
+        try:
+            while done < len(batch):
+                part = batch[done : done + FRAMES_AT_ONCE]
+                done += len(part)
+                taken = one.recorder.take(part)
+                for request in taken.requests:
+                    follower.ask(request)
+                for outage in taken.outages:
+                    self._repair_later(one, outage)
+                await self._relieve(one.recorder)
+                await asyncio.sleep(0)
+        finally:
+            if done < len(batch):
+                one.recorder.take(batch[done:])
 
     async def _leave_when(self, stop: asyncio.Event, one: _Followed, follower: Follower) -> None:
         await stop.wait()

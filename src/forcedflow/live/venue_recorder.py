@@ -19,7 +19,7 @@ from forcedflow.live.health import ConnectionWatch, VenueHealth, VenueState
 from forcedflow.log import get_logger
 from forcedflow.store.feed_gaps import FeedGap
 from forcedflow.store.raw_log import Frame, RawHeader, RawLog
-from forcedflow.venues.connector import Connector, Request
+from forcedflow.venues.connector import Connector, Request, family_of
 from forcedflow.venues.row_buffer import RowBuffer
 
 SAID_EVERY_NS: Final = 60_000_000_000
@@ -90,6 +90,7 @@ class VenueRecorder:
         carries |= {poll.request.connection: poll.carries for poll in polls}
         self._outages = GapWatch(carries)
         self._watches = {name: ConnectionWatch(name) for name in carries}
+        self._asked: dict[str, ConnectionWatch] = {}
         self.leaving = False
         self._said_ns: dict[str, int] = {}
 
@@ -157,7 +158,7 @@ class VenueRecorder:
 
     def tick(self, now_ns: int) -> None:
         """Bring rates up to date; called every second or so."""
-        for watch in self._watches.values():
+        for watch in (*self._watches.values(), *self._asked.values()):
             watch.tick(now_ns)
 
     def health(
@@ -183,7 +184,8 @@ class VenueRecorder:
             rows=rows,
             refused_rows=self.refused_rows,
             connections=tuple(
-                watch.health(now_ns, dropped.get(name, 0)) for name, watch in self._watches.items()
+                watch.health(now_ns, dropped.get(watch.name, 0))
+                for watch in (*self._watches.values(), *self._asked.values())
             ),
             skew=self.skew,
             gaps=tuple(self._gaps),
@@ -192,8 +194,13 @@ class VenueRecorder:
 
     def _watch(self, connection: str) -> ConnectionWatch:
         watch = self._watches.get(connection)
+        if watch is not None:
+            return watch
+        # What readers ask for themselves, of thousands of accounts perhaps: counted by kind.
+        name = family_of(connection)
+        watch = self._asked.get(name)
         if watch is None:
-            watch = self._watches[connection] = ConnectionWatch(connection)
+            watch = self._asked[name] = ConnectionWatch(name)
         return watch
 
     def _say(self, now_ns: int, kind: str, problem: str) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from forcedflow.instruments import Instrument
@@ -131,13 +132,28 @@ class Request:
     Parameters
     ----------
     connection : str
-        Name that the frame will carry, such as ``rest:depth:BTCUSDT``.
+        Name that the frame will carry, such as ``rest:depth:BTCUSDT``: what is asked first, of whom
+        last.
     send : callable
         Takes `Http`, returns the body.
     """
 
     connection: str
     send: Callable[[Http], bytes]
+
+
+def family_of(connection: str) -> str:
+    """Return the name under which requests of one kind are counted together.
+
+    A venue may be asked about thousands of accounts; numbers are kept per kind of question.
+
+    Examples
+    --------
+    >>> family_of("rest:clearinghouseState:0x01"), family_of("rest:metaAndAssetCtxs")
+    ('rest:clearinghouseState', 'rest:metaAndAssetCtxs')
+    """
+    head, colon, _ = connection.rpartition(":")
+    return head if colon and ":" in head else connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,3 +304,17 @@ class HoldsTrades(Protocol):
         self, http: Http, instrument: Instrument, start_ms: int, end_ms: int
     ) -> Rows:
         """Ask for the trades of ``[start_ms, end_ms)``. [UTC ms]"""
+
+
+@runtime_checkable
+class FollowsAccounts(Protocol):
+    """A connector whose venue publishes positions by account, and can be told which to follow."""
+
+    def with_accounts(self, path: Path) -> Connector:
+        """Return a connector like this one that follows the accounts that a file names.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be read or names what is no account.
+        """

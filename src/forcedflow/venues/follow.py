@@ -23,7 +23,7 @@ from forcedflow.errors import BlockedError, NotThereError, VenueError
 from forcedflow.instruments import Instrument
 from forcedflow.log import get_logger
 from forcedflow.store.raw_log import Frame
-from forcedflow.venues.connector import Connector, Feed, Http, Poll, Request
+from forcedflow.venues.connector import Connector, Feed, Http, Poll, Request, family_of
 from forcedflow.venues.inbox import DROPPED, Inbox
 from forcedflow.venues.websocket import Patience, listen
 
@@ -38,12 +38,12 @@ _log = get_logger("venues")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionHealth:
-    """How one connection, poll or request fares.
+    """How one connection or poll fares, or the requests of one kind.
 
     Parameters
     ----------
     connection : str
-        Name that its frames carry.
+        Name that its frames carry; of requests as `forcedflow.venues.connector.family_of` says.
     is_open : bool
         Whether it is connected; for a poll or request, whether the last one was answered.
     messages : int
@@ -156,6 +156,8 @@ class Follower:
         self.feeds, self.polls = connector.feeds(tables, instruments, interval_ms)
         self._leave = asyncio.Event()
         self._renew = {feed.name: asyncio.Event() for feed in self.feeds}
+        self._own_names = {feed.name for feed in self.feeds}
+        self._own_names |= {poll.request.connection for poll in self.polls}
         self._tallies: dict[str, _Tally] = {}
         self._blocked: dict[str, BlockedError] = {}
         self._asked: dict[str, asyncio.Task[None]] = {}
@@ -232,7 +234,9 @@ class Follower:
 
     def health(self) -> Mapping[str, ConnectionHealth]:
         """Return the numbers of every connection that said anything, by name."""
-        queued: Counter[str] = self._inbox.queued()
+        queued: Counter[str] = Counter()
+        for connection, count in self._inbox.queued().items():
+            queued[self._name_of(connection)] += count
         return {
             name: ConnectionHealth(
                 connection=name,
@@ -274,9 +278,13 @@ class Follower:
         await self._inbox.put(frame, droppable=droppable)
 
     def _tally(self, connection: str) -> _Tally:
-        if (tally := self._tallies.get(connection)) is None:
-            tally = self._tallies[connection] = _Tally()
+        name = self._name_of(connection)
+        if (tally := self._tallies.get(name)) is None:
+            tally = self._tallies[name] = _Tally()
         return tally
+
+    def _name_of(self, connection: str) -> str:
+        return connection if connection in self._own_names else family_of(connection)
 
     async def _listen(self, feed: Feed) -> None:
         frames = listen(

@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -23,7 +24,7 @@ from forcedflow.instruments import Instrument
 from forcedflow.log import get_logger, report_retries_here
 from forcedflow.settings import Settings, VenueSettings
 from forcedflow.venues.base import Capabilities, Rows, refuse_unknown
-from forcedflow.venues.connector import Connector, Http, Piece
+from forcedflow.venues.connector import Connector, FollowsAccounts, Http, Piece
 from forcedflow.venues.follow import Follower
 from forcedflow.venues.http import HttpClient
 from forcedflow.venues.registry import VenueRegistry
@@ -219,12 +220,13 @@ def connect_venue(name: str, settings: Settings) -> NetworkVenue:
     name : str
         Lower-case venue id, among `CONNECTORS`.
     settings : Settings
-        May name other addresses and a proxy.
+        May name other addresses, a proxy and accounts to follow.
 
     Raises
     ------
     UsageError
-        If there is no connector of that name, or the proxy cannot be used.
+        If there is no connector of that name, the proxy cannot be used, or accounts are named that
+        cannot be followed.
     """
     if name not in CONNECTORS:
         raise UsageError(f"no connector for {name!r}\nhint: one of {', '.join(sorted(CONNECTORS))}")
@@ -232,17 +234,20 @@ def connect_venue(name: str, settings: Settings) -> NetworkVenue:
     build = getattr(importlib.import_module(module), class_name)
     connector: Connector = build()
     own = settings.venues.get(name, VenueSettings())
-    if own != VenueSettings():
-        endpoints = connector.endpoints
-        connector = build(
-            replace(
-                endpoints,
-                rest=own.rest or endpoints.rest,
-                stream=own.stream or endpoints.stream,
-                archive=own.archive or endpoints.archive,
-                others={**endpoints.others, **own.others},
-            )
-        )
+    endpoints = connector.endpoints
+    stated = replace(
+        endpoints,
+        rest=own.rest or endpoints.rest,
+        stream=own.stream or endpoints.stream,
+        archive=own.archive or endpoints.archive,
+        others={**endpoints.others, **own.others},
+    )
+    if stated != endpoints:
+        connector = build(stated)
+    if own.accounts is not None:
+        if not isinstance(connector, FollowsAccounts):
+            raise UsageError(f"{name} publishes no positions by account: leave its accounts out")
+        connector = connector.with_accounts(Path(own.accounts).expanduser())
     report_retries_here()
     proxy = own.proxy or settings.proxy
     return NetworkVenue(connector, HttpClient(name, connector.rate_limit, proxy), proxy)

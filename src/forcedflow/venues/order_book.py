@@ -77,6 +77,14 @@ class OrderBook:
         bid, ask = max(self._bids), min(self._asks)
         return (bid, ask) if bid < ask else None
 
+    def reach_pct(self) -> tuple[float, float]:
+        """Return how far from the mid bids and asks are known, zero where there is no mid. [%]"""
+        best = self.best()
+        if best is None:
+            return 0.0, 0.0
+        mid = sum(best) / 2
+        return (1 - min(self._bids) / mid) * 100, (max(self._asks) / mid - 1) * 100
+
     def keep(self, event_ms: int, rows: RowBuffer) -> None:
         """Add what is due at ``event_ms``: a snapshot each second, bands each half minute.
 

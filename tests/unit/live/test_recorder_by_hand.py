@@ -34,9 +34,10 @@ from forcedflow.errors import (
 from forcedflow.live import recorder as recorder_module
 from forcedflow.live.recorder import Pace, record
 from forcedflow.live.row_writer import RowWriter
+from forcedflow.live.venue_recorder import VenueRecorder
 from forcedflow.store import Lake
 from forcedflow.store.feed_gaps import read_gaps
-from forcedflow.store.raw_log import list_runs, read_raw_log
+from forcedflow.store.raw_log import Frame, list_runs, read_raw_log
 from forcedflow.venues.replay import ReplayVenue, replay_run
 
 QUICK = Pace(raw_s=0.01, rows_s=0.02, skew_s=600.0, repair_after_s=(0.0, 0.0))
@@ -512,3 +513,58 @@ def test_at_the_change_of_day_files_are_merged(lake):
     assert len(merged) == 2
     assert lake.read("trades").height == 3
     assert lake.read("trades").filter(pl.col("price") != 100.0).is_empty()
+
+
+def test_a_batch_is_read_in_parts_so_that_others_have_their_turn(lake, monkeypatch):
+    monkeypatch.setattr("forcedflow.live.recorder.FRAMES_AT_ONCE", 2)
+    turns, taken = [], []
+    take = VenueRecorder.take
+
+    def watched(recorder, frames):
+        loop = asyncio.get_running_loop()
+        loop.call_soon(turns.append, len(taken))
+        taken.append(len(frames))
+        return take(recorder, frames)
+
+    monkeypatch.setattr(VenueRecorder, "take", watched)
+    _record(lake, [[OPENED, *(trade(number, number) for number in range(1, 5))]])
+    assert taken[:3] == [2, 2, 1]
+    assert turns[:2] == [0, 1]
+    assert lake.read("trades").height == 4
+
+
+def test_a_batch_that_was_half_read_when_it_was_cancelled_is_kept_whole(lake, monkeypatch):
+    monkeypatch.setattr("forcedflow.live.recorder.FRAMES_AT_ONCE", 1)
+    take = VenueRecorder.take
+
+    def cancelling(recorder, frames):
+        if frames[:1] == [trade(1, 1)]:
+            recording.cancel()
+        return take(recorder, frames)
+
+    monkeypatch.setattr(VenueRecorder, "take", cancelling)
+    told = ToldFollower([[OPENED, trade(1, 1), trade(2, 2), trade(3, 3)]])
+    told.left = [trade(4, 4)]
+
+    async def run():
+        nonlocal recording
+        recording = asyncio.create_task(
+            record([venue()], ["BTC"], lake, pace=Pace(), follow=lambda *_: told)
+        )
+        with pytest.raises(asyncio.CancelledError):
+            await recording
+
+    recording = None
+    asyncio.run(run())
+    assert lake.read("trades").get_column("trade_id").to_list() == ["1", "2", "3", "4"]
+    assert _frames(lake) == [OPENED, *(trade(number, number) for number in range(1, 5))]
+
+
+def test_requests_of_one_kind_are_counted_together_however_many_are_asked_about(lake):
+    frames = [
+        Frame((START_MS + n) * 1_000_000, f"rest:state:0x{n:040x}", "response", b'{"pong": 0}')
+        for n in range(500)
+    ]
+    health, _ = _record(lake, [[OPENED, *frames]])
+    counted = {one.connection: one.messages for one in health.venues[0].connections}
+    assert counted == {"market": 0, "rest:interest": 0, "rest:state": 500}

@@ -276,6 +276,28 @@ def test_a_request_is_made_once_while_under_way_and_again_when_it_fails():
     assert len(http.asked) == 3
 
 
+def test_requests_of_one_kind_are_counted_together_and_feeds_and_polls_by_their_own_names():
+    polls = [poll_of("rest:open:BTC", 60.0), poll_of("rest:open:ETH", 60.0)]
+
+    async def run():
+        async with (
+            serving(counting(0)) as url,
+            following([feed_at(url, "book:0")], polls, Http(lambda _: b"{}")) as follower,
+        ):
+            for number in range(40):
+                name = f"rest:state:{number}"
+                follower.ask(Request(name, lambda asked: asked.get("state")))
+            await collect(follower, has(42, "response"))
+            return {name: one.messages for name, one in follower.health().items()}
+
+    assert asyncio.run(run()) == {
+        "book:0": 0,
+        "rest:open:BTC": 1,
+        "rest:open:ETH": 1,
+        "rest:state": 40,
+    }
+
+
 def test_a_request_for_what_is_not_there_is_not_repeated():
     def answer(_url):
         raise NotThereError("loop", "no such contract")

@@ -7,6 +7,7 @@ Free of sockets: every question goes through the `Http` that it is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from forcedflow.instruments import Instrument
@@ -14,7 +15,7 @@ from forcedflow.venues.base import Capabilities
 from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll, RateLimit
 from forcedflow.venues.hyperliquid import history, parse, rest, spec, stream
 from forcedflow.venues.hyperliquid.reader import HyperliquidReader
-from forcedflow.venues.hyperliquid.wallets import WalletBook, check_accounts
+from forcedflow.venues.hyperliquid.wallets import WalletBook, check_accounts, read_accounts
 
 
 class HyperliquidConnector:
@@ -37,6 +38,16 @@ class HyperliquidConnector:
     def __init__(self, endpoints: Endpoints | None = None, accounts: Sequence[str] = ()) -> None:
         self._endpoints: Final = endpoints or spec.ENDPOINTS
         self._accounts: Final = check_accounts(accounts)
+
+    def with_accounts(self, path: Path) -> HyperliquidConnector:
+        """Return a connector like this one that follows the accounts that a file names.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be read, or a line is no address.
+        """
+        return HyperliquidConnector(self._endpoints, read_accounts(path))
 
     @property
     def name(self) -> str:

@@ -22,9 +22,11 @@ from forcedflow.units import DAY_MS, MINUTE_MS
 from forcedflow.venues.base import PRECEDENCE_REST, PRECEDENCE_STREAM
 from forcedflow.venues.connector import Request
 from forcedflow.venues.hyperliquid import messages, parse, parse_accounts, rest
+from forcedflow.venues.hyperliquid.coarse_book import CoarseBooks
 from forcedflow.venues.hyperliquid.spec import VENUE
 from forcedflow.venues.hyperliquid.stream import (
     BOOKS,
+    COARSE,
     CONTEXTS,
     FEEDS,
     MARKET,
@@ -72,6 +74,7 @@ class HyperliquidReader:
         self._books: Final = {
             coin: OrderBook(symbol, f"{VENUE}:l2Book") for coin, symbol in self._symbols.items()
         }
+        self._coarse: Final = {coin: CoarseBooks(book) for coin, book in self._books.items()}
         self._book_ms: dict[str, int] = {}
         self._bars: dict[str, messages.Candle] = {}
         self._broken_bars: dict[str, messages.Candle] = {}
@@ -106,7 +109,7 @@ class HyperliquidReader:
                 self._add_trades(trades, rows, "trades", PRECEDENCE_STREAM, follows=follows)
                 return self._ask_accounts(frame, rows) if follows else ()
             case messages.BookMessage(data=book):
-                self._replace_book(book, rows)
+                self._hear_book(book, COARSE.get(frame.connection), rows)
             case messages.ContextMessage(data=state):
                 self._add_state(state, frame.received_ms, rows)
             case messages.CandleMessage(data=data):
@@ -194,6 +197,9 @@ class HyperliquidReader:
         if name == BOOKS:
             for book in self._books.values():
                 book.clear()
+        elif name in COARSE:
+            for coarse in self._coarse.values():
+                coarse.forget(COARSE[name])
         elif name == MARKET:
             # A bar under way may have moved on unseen: whether what is held is all of it is not
             # known. Where the connection is cut twice, the older bar is where the hole begins.
@@ -252,8 +258,11 @@ class HyperliquidReader:
                 for account in trade.users:
                     self.wallets.saw_trade(account, trade.px * trade.sz, trade.time)
 
-    def _replace_book(self, book: messages.Book, rows: RowBuffer) -> None:
+    def _hear_book(self, book: messages.Book, digits: int | None, rows: RowBuffer) -> None:
         kept = self._books.get(book.coin)
+        if kept is not None and digits is not None:
+            self._coarse[book.coin].keep(digits, book, self._book_ms.get(book.coin, 0), rows)
+            return
         # An older snapshot than the last one tells nothing any more.
         if kept is None or book.time < self._book_ms.get(book.coin, 0):
             return

@@ -4,12 +4,13 @@ In:  tables and instruments.   Out: feeds and polls.
 Free of sockets and of the clock.
 
 One connection carries bars and market state, one trades, one books, one the fills of named
-accounts: a flood of trades delays no book, and books may be dropped without losing a trade.
+accounts: a flood of trades delays no book, and books may be dropped without losing a trade. Merged
+books reach as far as depth bands do; they have connections of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -20,6 +21,7 @@ from forcedflow.errors import UsageError
 from forcedflow.instruments import Instrument
 from forcedflow.venues.connector import Feed, Poll, Request
 from forcedflow.venues.hyperliquid import rest
+from forcedflow.venues.hyperliquid.coarse_book import DIGITS
 from forcedflow.venues.hyperliquid.spec import (
     INTERVALS,
     SUBSCRIPTIONS_PER_ADDRESS,
@@ -32,7 +34,10 @@ TRADES: Final = "trades"
 TRADES_FOR_POSITIONS: Final = "trades+positions"
 BOOKS: Final = "books"
 FILLS: Final = "fills"
-FEEDS: Final = frozenset({MARKET, TRADES, TRADES_FOR_POSITIONS, BOOKS, FILLS})
+COARSE: Final = {f"{BOOKS}:{digits}": digits for digits in DIGITS}
+"""Feeds of merged books by name, and the significant digits of each."""
+
+FEEDS: Final = frozenset({MARKET, TRADES, TRADES_FOR_POSITIONS, BOOKS, *COARSE, FILLS})
 """Names of the feeds. Trades bear another name where their parties are to be asked about."""
 
 CONTEXTS: Final = "rest:metaAndAssetCtxs"
@@ -79,7 +84,7 @@ def feeds(
         raise UsageError(f"{VENUE} has no bars of {interval_ms} ms\nhint: it has {known}")
     found: list[Feed] = []
 
-    def add(name: str, carries: Iterable[str], said: Iterator[dict[str, str]]) -> None:
+    def add(name: str, carries: Iterable[str], said: Iterable[Mapping[str, object]]) -> None:
         messages = tuple(
             msgspec.json.encode({"method": "subscribe", "subscription": one}).decode()
             for one in said
@@ -93,7 +98,7 @@ def feeds(
                 ping='{"method":"ping"}',
                 # The venue cuts a connection on which it had nothing to send for a minute.
                 ping_every_s=30.0,
-                droppable=name == BOOKS,
+                droppable=name == BOOKS or name in COARSE,
             )
         )
 
@@ -111,6 +116,10 @@ def feeds(
         add(name, ("trades", "positions"), ({"type": "trades", "coin": coin} for coin in coins))
     if wanted & _DEPTH:
         add(BOOKS, _DEPTH, ({"type": "l2Book", "coin": coin} for coin in coins))
+    if "depth_bands" in wanted:
+        for name, digits in COARSE.items():
+            merged = ({"type": "l2Book", "coin": coin, "nSigFigs": digits} for coin in coins)
+            add(name, ("depth_bands",), merged)
     if "liquidations" in wanted and accounts:
         followed = accounts[:USERS_PER_ADDRESS]
         add(FILLS, ("liquidations",), ({"type": "userFills", "user": user} for user in followed))
