@@ -21,6 +21,8 @@ _BARE = (sys.executable, "-c", "pass")
 _SYMBOL = "BTCUSDT"
 # The recorded archive ends in March 2026; "now" would be an ever older map of the same rows.
 _AT = "2026-03-01T00:00Z"
+# The archive alone holds no book and no volume.
+_DEPTH = ("--depth-usd", "3e8")
 
 
 def startup(budgets: dict[str, Budget], runs: int) -> Iterator[Result]:
@@ -43,6 +45,11 @@ def startup(budgets: dict[str, Budget], runs: int) -> Iterator[Result]:
                 "forcedflow zones, JSON",
                 f"{_SYMBOL}, the archive",
                 (*_COMMAND, "zones", _SYMBOL, "--json", *at_lake),
+            ),
+            (
+                "forcedflow cascade, 10,000 scenarios",
+                f"{_SYMBOL}, the archive, depth stated; 40,000 in all, both ways",
+                (*_COMMAND, "cascade", _SYMBOL, *_DEPTH, "--scenarios", "10000", *at_lake),
             ),
         )
         if archive is None:
