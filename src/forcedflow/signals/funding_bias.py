@@ -17,7 +17,13 @@ from forcedflow.features.grid import Bools
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import DOWN, ON, UNKNOWN, UP, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, WINDOW_WORDS, rank_now, trailing_quantile
+from forcedflow.signals.threshold import (
+    EXTREME,
+    EXTREME_WORDS,
+    WINDOW_WORDS,
+    rank_now,
+    trailing_quantile,
+)
 from forcedflow.units import HOUR_MS
 
 LONG_HOURS = 48.0
@@ -52,15 +58,16 @@ def judge(table: FeatureTable) -> Judged:
 
 
 def crowding(table: FeatureTable) -> float:
-    """Return how unusual the side that pays is at the last moment.
+    """Return who pays at the last moment, and how much that is for this market.
 
     Returns
     -------
     float
-        Rank of the three-day mean among the trailing thirty days, from -1, shorts pay as rarely
-        before, to 1, longs do; NaN where unknown. [1]
+        Rank of the size of the three-day mean among the trailing thirty days, below zero where
+        shorts pay: from -1 to 1; NaN where unknown. [1]
     """
-    return 2.0 * rank_now(table["funding_mean_3d"]) - 1.0
+    mean = table["funding_mean_3d"]
+    return float(np.sign(mean[-1])) * rank_now(np.abs(mean))
 
 
 def _turned(table: FeatureTable) -> Bools:
@@ -101,8 +108,8 @@ SIGNAL = Signal(
     unit="1 per 8 h",
     tables=("funding",),
     threshold_words=(
-        f"beyond {EXTREME:.0%} of the {WINDOW_WORDS} with one sign for {LONG_HOURS:g} h; or turned "
-        f"within {FRESH_HOURS:g} h, after {LONG_HOURS:g} h of the other sign"
+        f"beyond {EXTREME_WORDS} of the {WINDOW_WORDS} with one sign for {LONG_HOURS:g} h; or "
+        f"turned within {FRESH_HOURS:g} h, after {LONG_HOURS:g} h of the other sign"
     ),
     judge=judge,
     why=why,

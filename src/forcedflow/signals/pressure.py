@@ -15,7 +15,7 @@ from forcedflow.features.grid import trailing_rank
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, UNKNOWN, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, WINDOW_WORDS, ordinal, rank_now
+from forcedflow.signals.threshold import EXTREME, EXTREME_WORDS, WINDOW_WORDS, ordinal, rank_now
 from forcedflow.units import F8, format_pct
 
 STILL_SIGMA = 0.5
@@ -79,7 +79,7 @@ SIGNAL = Signal(
     unit="rank",
     tables=("open_interest", "mark klines", "perpetual klines"),
     threshold_words=(
-        f"{EXTREME:.0%} of the {WINDOW_WORDS}, rising, and a move of less than "
+        f"{EXTREME_WORDS} of the {WINDOW_WORDS}, rising, and a move of less than "
         f"{STILL_SIGMA:g} σ of 4 h"
     ),
     judge=judge,

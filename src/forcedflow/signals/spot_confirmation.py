@@ -19,7 +19,7 @@ from forcedflow.features.grid import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import DOWN, ON, UNKNOWN, UP, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, WINDOW_WORDS, trailing_quantile
+from forcedflow.signals.threshold import EXTREME, EXTREME_WORDS, WINDOW_WORDS, trailing_quantile
 from forcedflow.units import F8, I8, format_pct
 
 MOVED_SIGMA = 1.0
@@ -127,7 +127,8 @@ SIGNAL = Signal(
     unit="share of volume, or σ",
     tables=("spot klines", "perpetual klines", "mark klines", "open_interest"),
     threshold_words=(
-        f"{EXTREME:.0%} of the {WINDOW_WORDS} towards the move, of {MOVED_SIGMA:g} σ of 4 h or more"
+        f"{EXTREME_WORDS} of the {WINDOW_WORDS} towards the move, which is of "
+        f"{MOVED_SIGMA:g} σ of 4 h or more"
     ),
     judge=judge,
     why=why,

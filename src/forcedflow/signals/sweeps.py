@@ -18,7 +18,7 @@ import numpy as np
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, DOWN, UNKNOWN, UP, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, WINDOW_WORDS, trailing_quantile
+from forcedflow.signals.threshold import EXTREME, EXTREME_WORDS, WINDOW_WORDS, trailing_quantile
 
 REPEATED = 2.0
 """Fewer sweeps of one side within 24 h are not repeated. [1]"""
@@ -54,7 +54,7 @@ SIGNAL = Signal(
     title="Repeated sweeps that came back at once",
     unit="sweeps of one side in 24 h",
     tables=("mark klines", "open_interest", "perpetual klines"),
-    threshold_words=f"{EXTREME:.0%} of the {WINDOW_WORDS}, at least {REPEATED:g}",
+    threshold_words=f"{EXTREME_WORDS} of the {WINDOW_WORDS}, at least {REPEATED:g}",
     judge=judge,
     why=why,
 )

@@ -17,7 +17,13 @@ import numpy as np
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, UNKNOWN, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, WINDOW_WORDS, ordinal, trailing_quantile
+from forcedflow.signals.threshold import (
+    EXTREME,
+    EXTREME_WORDS,
+    WINDOW_WORDS,
+    ordinal,
+    trailing_quantile,
+)
 from forcedflow.units import F8, format_usd
 
 
@@ -72,8 +78,8 @@ SIGNAL = Signal(
     unit="rank, or × mean volume",
     tables=("depth_bands", "perpetual klines"),
     threshold_words=(
-        f"thinner than {EXTREME:.0%} of the {WINDOW_WORDS}, or less for this hour of the week than "
-        f"in {EXTREME:.0%} of them; without depth, hours of the least usual volume"
+        f"thinner than {EXTREME_WORDS} of the {WINDOW_WORDS}, or less for this hour of the week "
+        f"than in {EXTREME_WORDS} of them; without depth, hours of the least usual volume"
     ),
     judge=judge,
     why=why,

@@ -19,6 +19,8 @@ from forcedflow.units import DAY_MS, F8
 EXTREME = 0.9
 """From this share of the trailing window on a figure is a lot; one minus it, little. [1]"""
 
+EXTREME_WORDS = f"{100 * EXTREME:g} %"
+
 WINDOW_WORDS = f"trailing {RANK_MS // DAY_MS} days"
 
 

@@ -75,7 +75,7 @@ SIGNAL = Signal(
     unit="overlap",
     tables=("open_interest", "mark klines", "perpetual klines"),
     threshold_words=(
-        f"{ALIGNED:.0%} of the side's {WINDOW_WORDS}, at least {LEAST_OVERLAP:g} of 1"
+        f"{100 * ALIGNED:g} % of the side's {WINDOW_WORDS}, at least {LEAST_OVERLAP:g} of 1"
     ),
     judge=judge,
     why=why,

@@ -116,9 +116,11 @@ def test_without_funding_it_is_unknown_and_says_so():
     )
 
 
-def test_crowding_runs_from_minus_one_to_one():
+def test_crowding_says_who_pays_and_how_much_that_is_for_this_market():
     assert crowding(_table(funding_mean_3d=1.0)) == pytest.approx(1, abs=0.001)
     assert crowding(_table(funding_mean_3d=-1.0)) == pytest.approx(-1, abs=0.001)
+    assert crowding(_table(funding_mean_3d=-5e-5)) == pytest.approx(-0.5, abs=0.001)
+    assert crowding(_table(funding_mean_3d=0.0)) == 0
     assert np.isnan(crowding(_table(funding_mean_3d=np.nan)))
 
 

@@ -39,25 +39,25 @@ def _table():
 
 
 def test_a_large_cluster_below_is_on_and_the_risk_is_down():
-    reading = SIGNAL.read(changed(_table(), cluster_below_share=0.09))
+    reading = SIGNAL.read(changed(_table(), cluster_below_share=0.095))
     assert (reading.verdict, reading.direction) == ("on", "down")
-    assert reading.value == 0.09
-    assert reading.threshold == pytest.approx(0.08, abs=0.001)
-    assert "below: 9.0 % of open interest, 2.00 % (0.8 σ) away" in reading.why
+    assert reading.value == 0.095
+    assert reading.threshold == pytest.approx(0.09, abs=0.001)
+    assert "below: 9.5 % of open interest, 2.00 % (0.8 σ) away" in reading.why
 
 
 def test_a_large_cluster_above_puts_the_risk_up_and_one_on_either_side_both():
     above = changed(_table(), cluster_above_share=0.05)
     assert SIGNAL.read(above).direction == "up"
-    assert SIGNAL.read(changed(above, cluster_below_share=0.09)).direction == "both"
+    assert SIGNAL.read(changed(above, cluster_below_share=0.095)).direction == "both"
 
 
 @pytest.mark.parametrize(
     "last",
     [
-        {"cluster_below_share": 0.07},
-        {"cluster_below_share": 0.09, "cluster_below_pct": 3.01},
-        {"cluster_below_share": 0.09, "cluster_below_sigma": 1.51},
+        {"cluster_below_share": 0.085},
+        {"cluster_below_share": 0.095, "cluster_below_pct": 3.01},
+        {"cluster_below_share": 0.095, "cluster_below_sigma": 1.51},
     ],
     ids=["too small for its past", "too far in percent", "too far in deviations"],
 )
