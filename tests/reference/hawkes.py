@@ -59,35 +59,44 @@ def borel_tanner(c, outside, each):
     return outside * total ** (c - 1) * math.exp(-total) / math.factorial(c)
 
 
-def simulate(rng, end, rate, mass, decay, top=None, season=None, draw_mark=None):
+def simulate(rng, end, rate, mass, decay, top=1.0, season=None, draw_mark=None):
     """Ogata's thinning: propose at a bound of the rate, keep in proportion to the rate.
 
     ``rate`` (s,) is multiplied by ``season(t)``, at most ``top``. Returns times, series, marks.
     """
-    kinds, decays = len(rate), len(decay)
-    rate, mass, decay = np.asarray(rate), np.asarray(mass), np.asarray(decay)
-    per_state = mass * decay
-    state = np.zeros((kinds, decays))
-    t, out = 0.0, []
-    top = 1.0 if top is None else top
-    excited = 0.0
+    kinds, decay = range(len(rate)), [float(b) for b in decay]
+    # What each series' events still excite, by the series excited and the kernel.
+    kernels = [
+        (s, p, k, mass[s][p][k] * decay[k])
+        for s in kinds
+        for p in kinds
+        for k in range(len(decay))
+        if mass[s][p][k] > 0
+    ]
+    state = [[0.0] * len(decay) for _ in kinds]
+    t, out, excited, most = 0.0, [], 0.0, sum(rate) * top
     while True:
-        bound = rate.sum() * top + excited
+        bound = most + excited
         step = rng.exponential(1 / bound)
         t += step
         if t >= end:
             break
-        state *= np.exp(-decay * step)
-        by_series = (per_state * state).sum(axis=(1, 2))
-        base = rate * (1.0 if season is None else season(t))
-        now = base + by_series
-        u = rng.random() * bound
-        if u < now.sum():
-            s = int(np.searchsorted(np.cumsum(now), u, side="right"))
-            mark = 1.0 if draw_mark is None else draw_mark(rng)
-            state[s] += mark
-            out.append((t, s, mark))
-            by_series = (per_state * state).sum(axis=(1, 2))
-        excited = by_series.sum()
+        for k, b in enumerate(decay):
+            kept = math.exp(-b * step)
+            for p in kinds:
+                state[p][k] *= kept
+        level = 1.0 if season is None else season(t)
+        now = [r * level for r in rate]
+        for s, p, k, jump in kernels:
+            now[s] += jump * state[p][k]
+        left = rng.random() * bound
+        for s in kinds:
+            left -= now[s]
+            if left < 0:
+                mark = 1.0 if draw_mark is None else draw_mark(rng)
+                state[s] = [held + mark for held in state[s]]
+                out.append((t, s, mark))
+                break
+        excited = sum(jump * state[p][k] for _, p, k, jump in kernels)
     times, series, marks = (np.array(column) for column in zip(*out, strict=True))
-    return times, series.astype(np.int64), marks
+    return times, series.astype(np.int64), marks.astype(float)

@@ -8,6 +8,7 @@ from forcedflow.cascade.hawkes.baseline import (
 )
 from forcedflow.cascade.hawkes.fit import (
     HawkesFit,
+    fit_bursts,
     fit_counts,
     fit_thinned,
     fit_times,
@@ -26,6 +27,7 @@ __all__ = [
     "Interval",
     "branching_interval",
     "check",
+    "fit_bursts",
     "fit_counts",
     "fit_thinned",
     "fit_times",

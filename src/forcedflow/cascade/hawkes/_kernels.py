@@ -25,7 +25,7 @@ class Rows(NamedTuple):
     """What is fitted: ``n`` rows (events or non-empty bins), ``s`` series, ``k`` decays.
 
     ``series``, ``step``: of each row, shape (n,).
-    ``count``: events of the row, at least 1, shape (n,).
+    ``held``: events of the row, at least 1, shape (n,).
     ``weight``: of the row in the likelihood, shape (n,). [1]
     ``felt``: excitation per unit of mass, shape (n, s, k). [1/s for events, 1 for bins]
     ``inside``: the same from the row's own events, shape (n, k). [1]
@@ -34,7 +34,7 @@ class Rows(NamedTuple):
 
     series: I8
     step: I8
-    count: F8
+    held: F8
     weight: F8
     felt: F8x3
     inside: F8x2
@@ -90,18 +90,17 @@ def felt_at_events(time: F8, series: I8, mark: F8, decay: F8, felt: F8x3) -> Non
 
 
 @njit(cache=True, nogil=True)
-def felt_in_bins(place: I8, mark: F8, width: float, decay: F8, felt: F8x3) -> None:
+def felt_in_bins(place: I8, mark: F8, width: float, decay: F8, after: F8, felt: F8x3) -> None:
     """Write the share of earlier bins' kernels that falls into each bin, shape (n, 1, k). [1]
 
-    An event lies anywhere in its bin: of its kernel the share ``after`` outlasts the bin.
+    Of an event's kernel the share ``after`` outlasts its bin, shape (k,).
     """
     for k in range(decay.size):
         gone = -np.expm1(-decay[k] * width)
-        after = gone / (decay[k] * width)
         state = 0.0
         for i in range(place.size):
             if i > 0:
-                state = (state * (1.0 - gone) + after * mark[i - 1]) * np.exp(
+                state = (state * (1.0 - gone) + after[k] * mark[i - 1]) * np.exp(
                     -decay[k] * width * (place[i] - place[i - 1] - 1)
                 )
             felt[i, 0, k] = gone * state
@@ -222,7 +221,7 @@ def maximise(
                 came = outside / -np.expm1(-outside)
                 likelihood += w * (np.log(-np.expm1(-outside)) + outside)
             else:
-                more = rows.count[i] - 1.0
+                more = rows.held[i] - 1.0
                 came = 1.0 + more * outside / (outside + inside)
                 likelihood += w * (np.log(outside) + more * np.log(outside + inside))
             part = w * came / outside
@@ -231,7 +230,7 @@ def maximise(
                 for k in range(decays):
                     caused[p, q, k] += part * mass[p, q, k] * rows.felt[i, q, k]
             if not censored and inside > 0.0:
-                part = w * (rows.count[i] - came) / inside
+                part = w * (rows.held[i] - came) / inside
                 for k in range(decays):
                     caused[p, p, k] += part * mass[p, p, k] * rows.inside[i, k]
         for p in range(kinds):

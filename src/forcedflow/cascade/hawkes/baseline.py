@@ -4,9 +4,9 @@ In:  a window, hours of the week, volatility as it was known. [UTC ms, 1]   Out:
 Pure: NumPy in, NumPy out; no I/O, no clock, no global state.
 
 A baseline is a step function: in each step every factor has one level, and the rate is the product
-of a series' level and its factors' (fitted elsewhere). What a baseline leaves out, excitation takes:
-events that come together because an hour is busy look as if they caused each other, and the
-branching ratio is pushed towards 1.
+of a series' level and its factors' (fitted elsewhere). What a baseline leaves out, excitation
+takes: events that come together because an hour is busy look as if they caused each other, and
+the branching ratio is pushed towards 1.
 """
 
 from __future__ import annotations

@@ -87,10 +87,9 @@ def rescaled_waits(prepared: Prepared, fit: HawkesFit, rng: np.random.Generator)
     if prepared.reading == "thinned":
         felt, mark = _filled(prepared, fit, shape)
     gone = -np.expm1(-prepared.decay * rows.unit)
-    after = gone / (prepared.decay * rows.unit)
     total = np.cumsum(mark)
     at_start = (total - mark)[:, None] - felt / gone
-    at_end = total[:, None] - (after * mark[:, None] + felt / gone * (1.0 - gone))
+    at_end = total[:, None] - (prepared.after * mark[:, None] + felt / gone * (1.0 - gone))
     mass = model.mass[0, 0]
     starts = prepared.ends_s - rows.unit
     open_ = model.rate[0] * np.interp(starts, edges, base) + at_start @ mass
@@ -147,5 +146,5 @@ def _kolmogorov(distance: float, n: int) -> float:
     x = distance * (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n))
     if x < 0.2:
         return 1.0
-    terms = ((-1) ** (j - 1) * math.exp(-2.0 * (j * x) ** 2) for j in range(1, 101))
-    return min(1.0, max(0.0, 2.0 * sum(terms)))
+    terms = [(-1.0) ** (j - 1) * math.exp(-2.0 * (j * x) ** 2) for j in range(1, 101)]
+    return min(1.0, max(0.0, 2.0 * math.fsum(terms)))

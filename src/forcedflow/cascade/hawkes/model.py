@@ -4,10 +4,11 @@ In:  event times and sizes by series. [UTC ms]   Out: `Events`, `HawkesModel`.
 Pure: NumPy in, NumPy out; no I/O, no clock, no global state.
 
 .. math:: \lambda_s(t) = \mu_s(t) + \sum_{s'} \sum_k A_{ss'k}
-   \sum_{t_i < t} g(m_i)\,\beta_k e^{-\beta_k (t - t_i)}, \qquad g(m) = (m / \mathrm{median})^\gamma
+   \sum_{t_i < t} g(m_i)\,\beta_k e^{-\beta_k (t - t_i)},
+   \qquad g(m) = (m / \mathrm{median})^\gamma
 
-:math:`A_{ss'k}` is the mean number of direct offspring in series ``s`` of one event of median size in
-``s'``, within a memory of :math:`1/\beta_k`. The *branching ratio* is the spectral radius of the
+:math:`A_{ss'k}` is the mean number of direct offspring in series ``s`` of one event of median size
+in ``s'``, within a memory of :math:`1/\beta_k`. The *branching ratio* is the spectral radius of the
 integrated kernel: below 1 every chain ends; at 0.5 a chain has two events on average.
 """
 
