@@ -352,6 +352,9 @@ def _small_shape_quantile(shape: F8, probability: float) -> F8:
         for n in range(1, 200):
             term = term * x / (shape + n)
             below += term
+            # What no longer changes the last digit never will: from here on terms shrink.
+            if (term < 1e-17 * below).all():
+                break
         under = below < probability
         low, high = np.where(under, middle, low), np.where(under, high, middle)
     quantile: F8 = np.exp((low + high) / 2) / shape
