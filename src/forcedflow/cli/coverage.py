@@ -112,6 +112,7 @@ def _to_json(row: CoverageRow) -> dict[str, object]:
         "gap_count": None if row.gaps is None else len(row.gaps),
         "longest_gap": None if longest is None else _gap_to_json(longest),
         "gaps": None if row.gaps is None else [_gap_to_json(gap) for gap in row.gaps],
+        "unheard": None if row.unheard is None else [_gap_to_json(gap) for gap in row.unheard],
         "completeness": row.completeness,
         "sources": row.sources,
         "simulated": row.simulated,
@@ -176,13 +177,19 @@ def _describe(row: CoverageRow) -> str:
 
 
 def _describe_gaps(row: CoverageRow) -> str:
+    if row.unheard:
+        longest = max(row.unheard, key=lambda gap: gap.length_ms)
+        return f"unheard: {_longest_of(len(row.unheard), longest)}"
     if row.gaps is None:
         return "–"
-    longest = row.longest_gap
-    if longest is None:
+    if row.longest_gap is None:
         return "none"
+    return _longest_of(len(row.gaps), row.longest_gap)
+
+
+def _longest_of(count: int, longest: Gap) -> str:
     return (
-        f"{len(row.gaps):,}, longest {_span(longest.length_ms)}\n"
+        f"{count:,}, longest {_span(longest.length_ms)}\n"
         f"from {options.format_time(longest.start_ms)}"
     )
 

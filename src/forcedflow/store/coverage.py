@@ -1,17 +1,19 @@
 """Coverage: what the lake holds, where it has gaps, and what each feed says it is worth.
 
-In:  the lake.   Out: one row per series: counts, times in UTC ms, gaps, completeness classes.
+In:  the lake, and what recordings into it did not hear.
+Out: one row per series: counts, times in UTC ms, gaps, completeness classes.
 Free of the clock: a series that merely ends is not called late here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from forcedflow.store.feed_gaps import read_gaps
 from forcedflow.store.lake import Lake
 from forcedflow.tables import TABLES, is_simulated
 
@@ -22,7 +24,8 @@ _SERIES_COLUMNS = ("price_type", "interval_ms", "kind")
 """Key columns that tell one series from another; the rest tell rows of one moment apart."""
 
 _IRREGULAR = frozenset({"trades", "liquidations", "leverage_brackets", "calendar_events"})
-"""Tables whose rows come when something happens: silence there is no gap."""
+"""Tables whose rows come when something happens: silence there is no gap. What a recording did not
+hear is known all the same, because it was written down."""
 
 _REGULAR_SHARE = 0.5
 """Below this share the most common spacing is an accident of jitter; the median is used."""
@@ -62,6 +65,9 @@ class CoverageRow:
         [ms]
     gaps : tuple of Gap, optional
         In the order of time; None where there is no step to measure by.
+    unheard : tuple of Gap, optional
+        Spans that recordings did not hear and could not ask for afterwards, where there is no step
+        to find them by; None where there is one. An archive fetched since may hold them.
     completeness : tuple of str, optional
         Classes that the rows state, in the order in which they first occur; None where the table
         has no such column.
@@ -80,6 +86,7 @@ class CoverageRow:
     last_ms: int
     step_ms: int | None
     gaps: tuple[Gap, ...] | None
+    unheard: tuple[Gap, ...] | None
     completeness: tuple[str, ...] | None
     sources: tuple[str, ...]
 
@@ -161,7 +168,29 @@ def _table_coverage(
         found = found.join(
             _gaps(frame.lazy(), series), on=series, how="left", maintain_order="left"
         )
-    return [_to_row(table, row) for row in found.iter_rows(named=True)]
+    venues = found.get_column("venue").unique()
+    unheard = {name: _unheard(lake, table, name) for name in venues if table in _IRREGULAR}
+    return [_to_row(table, row, unheard) for row in found.iter_rows(named=True)]
+
+
+def _unheard(lake: Lake, table: str, venue: str) -> dict[str, tuple[Gap, ...]]:
+    """Return the spans that recordings of a venue missed for good, by symbol, joined."""
+    spans: dict[str, list[Gap]] = {}
+    for missed in read_gaps(lake.root, venue):
+        if table in missed.tables and not missed.repaired and missed.start_ms < missed.end_ms:
+            for symbol in missed.symbols:
+                spans.setdefault(symbol, []).append(Gap(missed.start_ms, missed.end_ms))
+    return {symbol: _joined(gaps) for symbol, gaps in spans.items()}
+
+
+def _joined(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
+    joined: list[Gap] = []
+    for gap in sorted(gaps, key=lambda gap: gap.start_ms):
+        if joined and gap.start_ms <= joined[-1].end_ms:
+            joined[-1] = Gap(joined[-1].start_ms, max(joined[-1].end_ms, gap.end_ms))
+        else:
+            joined.append(gap)
+    return tuple(joined)
 
 
 def _gaps(frame: pl.LazyFrame, series: list[str]) -> pl.DataFrame:
@@ -201,7 +230,10 @@ def _gaps(frame: pl.LazyFrame, series: list[str]) -> pl.DataFrame:
     )
 
 
-def _to_row(table: str, row: dict[str, Any]) -> CoverageRow:
+def _to_row(
+    table: str, row: dict[str, Any], unheard: Mapping[str, Mapping[str, tuple[Gap, ...]]]
+) -> CoverageRow:
+    missed = unheard.get(row["venue"])
     starts, stated = row.get("gap_starts"), row.get("completeness")
     return CoverageRow(
         table=table,
@@ -215,6 +247,7 @@ def _to_row(table: str, row: dict[str, Any]) -> CoverageRow:
         last_ms=row["last_ms"],
         step_ms=row.get("step_ms"),
         gaps=None if starts is None else tuple(map(Gap, starts, row["gap_ends"])),
+        unheard=None if missed is None else missed.get(row["symbol"], ()),
         completeness=None if stated is None else tuple(stated),
         sources=tuple(row["sources"]),
     )

@@ -9,6 +9,7 @@ import pytest
 
 from forcedflow.cli.app import run
 from forcedflow.store import Lake
+from forcedflow.store.feed_gaps import FeedGap, append_gap
 
 _FIRST_MS = 1_767_225_600_000  # 2026-01-01
 
@@ -60,6 +61,7 @@ def test_json_names_counts_times_gaps_and_completeness(lake, capsys):
         "gap_count": 1,
         "longest_gap": gap,
         "gaps": [gap],
+        "unheard": None,
         "completeness": ["sampled lower bound"],
         "sources": ["coinglass"],
         "simulated": False,
@@ -91,6 +93,49 @@ def test_the_table_fits_a_hundred_columns_and_says_what_is_missing(lake, capsys,
         "1, longest 2 h",
         "from 2026-01-01 03:00Z",
     ):
+        assert words in text
+
+
+def test_what_a_recording_did_not_hear_is_shown_where_silence_is_no_gap(lake, capsys, monkeypatch):
+    event = pl.Series([_FIRST_MS], dtype=pl.Int64).cast(pl.Datetime("ms", "UTC"))
+    columns = {
+        "venue": "bybit",
+        "symbol": "BTC/USDT:USDT",
+        "side": "long",
+        "price": 60_000.0,
+        "price_kind": "bankruptcy",
+        "amount": 0.5,
+        "notional_usd": 30_000.0,
+        "event_id": "",
+        "completeness": "complete",
+        "source": "bybit:allLiquidation",
+        "precedence": 8,
+    }
+    frame = pl.DataFrame({"event_time": event, "available_time": event})
+    lake.write({"liquidations": frame.with_columns(**{n: pl.lit(v) for n, v in columns.items()})})
+
+    def missed(start_s, end_s, *, symbols=("BTC/USDT:USDT",), repaired=False):
+        start_ms, end_ms = _FIRST_MS + 1000 * start_s, _FIRST_MS + 1000 * end_s
+        reason = "no byte for 60 s"
+        tables = ("liquidations", "trades")
+        gap = FeedGap("bybit", "linear:0", tables, symbols, start_ms, end_ms, reason, repaired)
+        append_gap(lake.root, gap)
+
+    missed(60, 90)
+    missed(80, 100)
+    missed(200, 210)
+    missed(300, 900, repaired=True)
+    missed(1000, 2000, symbols=("ETH/USDT:USDT",))
+    (row,) = _json(capsys, "--venue", "bybit", "--lake", str(lake.root))
+    assert (row["gaps"], row["completeness"]) == (None, ["complete"])
+    assert [(gap["start"], gap["length_ms"]) for gap in row["unheard"]] == [
+        ("2026-01-01T00:01:00Z", 40_000),
+        ("2026-01-01T00:03:20Z", 10_000),
+    ]
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run(["coverage", "--venue", "bybit", "--lake", str(lake.root)]) == 0
+    text = capsys.readouterr().out
+    for words in ("unheard: 2, longest 40 s", "from 2026-01-01 00:01Z", "feed: complete"):
         assert words in text
 
 
