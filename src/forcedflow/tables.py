@@ -281,7 +281,12 @@ _ALL = (
         ("bracket",),
         (
             Column("bracket", pl.Int32, "1", "1 is the smallest."),
-            Column("notional_floor", pl.Float64, "quote", "Bracket holds notionals above this."),
+            Column(
+                "notional_floor",
+                pl.Float64,
+                "quote",
+                "Bracket holds notionals above this; base coins for inverse contracts, as below.",
+            ),
             Column("notional_cap", pl.Float64, "quote", "And up to this.", positive=True),
             Column("max_leverage", pl.Float64, "×", "Largest leverage allowed.", positive=True),
             Column("maintenance_margin_rate", pl.Float64, "1", "Rate on the notional."),

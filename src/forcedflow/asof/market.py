@@ -25,6 +25,7 @@ from forcedflow.margin import (
     schedule_as_of,
     schedule_from_rows,
     schedules_from_table,
+    size_unit,
 )
 from forcedflow.positions.mixture import Mixture
 from forcedflow.positions.trained import TrainedMixture
@@ -278,7 +279,8 @@ def _schedule(
     """
     venue, symbol = instrument.venue, instrument.symbol
     schedules = (*schedules_from_table(stored), *default_schedules(venue))
-    held = [s for s in schedules if s.symbol in {symbol, "*"}]
+    unit = size_unit(symbol)
+    held = [s for s in schedules if s.symbol in {symbol, "*"} and s.unit == unit]
     if any(s.effective_ms <= at_ms for s in held):
         return schedule_as_of(held, symbol, at_ms), ()
     if held:
@@ -292,6 +294,7 @@ def _schedule(
         0,
         [(1e12, 0.01, 50.0)],
         source="assumed: 1 % maintenance margin, at most 50×; no brackets known by then",
+        unit=unit,
         partial=True,
     )
     return assumed, (

@@ -7,6 +7,7 @@ from forcedflow.margin.brackets import (
     schedule_as_of,
     schedule_from_rows,
     schedules_from_table,
+    size_unit,
 )
 from forcedflow.margin.default_brackets import DEFAULT_BRACKETS, default_schedules
 from forcedflow.margin.liquidation_price import (
@@ -34,4 +35,5 @@ __all__ = [
     "schedule_as_of",
     "schedule_from_rows",
     "schedules_from_table",
+    "size_unit",
 ]

@@ -20,6 +20,23 @@ SizeUnit: TypeAlias = Literal["quote", "base"]
 ANY_SYMBOL = "*"
 
 
+def size_unit(symbol: str) -> SizeUnit:
+    """Return what a contract's brackets are measured in: the coin in which its margin is paid.
+
+    Parameters
+    ----------
+    symbol : str
+        Unified symbol; of ``*``, every contract of a venue, the linear ones are meant.
+
+    Examples
+    --------
+    >>> size_unit("BTC/USDT:USDT"), size_unit("BTC/USD:BTC"), size_unit("*")
+    ('quote', 'base', 'quote')
+    """
+    base = symbol.partition("/")[0]
+    return "base" if symbol.endswith(f":{base}") and symbol != base else "quote"
+
+
 @dataclass(frozen=True, slots=True)
 class Bracket:
     """One bracket: positions above ``notional_floor`` and up to ``notional_cap``.
@@ -212,7 +229,8 @@ def schedule_from_rows(
 def schedules_from_table(frame: pl.DataFrame) -> tuple[BracketSchedule, ...]:
     """Return one schedule per venue, symbol and day of the ``leverage_brackets`` table.
 
-    The maintenance amounts are the venue's own as stored, not recomputed.
+    The maintenance amounts are the venue's own as stored, not recomputed. Figures of inverse
+    contracts are in base coins, all others in quote coins.
 
     Parameters
     ----------
@@ -246,7 +264,12 @@ def schedules_from_table(frame: pl.DataFrame) -> tuple[BracketSchedule, ...]:
         head = group.with_columns(pl.col("event_time").dt.epoch("ms")).row(0, named=True)
         schedules.append(
             BracketSchedule(
-                head["venue"], head["symbol"], head["event_time"], brackets, head["source"]
+                head["venue"],
+                head["symbol"],
+                head["event_time"],
+                brackets,
+                head["source"],
+                unit=size_unit(head["symbol"]),
             )
         )
     return tuple(schedules)

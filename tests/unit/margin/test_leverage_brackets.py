@@ -12,6 +12,8 @@ from forcedflow.margin import (
     Bracket,
     BracketSchedule,
     default_schedules,
+    liquidation_price_by_brackets,
+    rule_for,
     schedule_as_of,
     schedule_from_rows,
     schedules_from_table,
@@ -142,6 +144,28 @@ def test_the_tables_rows_come_back_as_dated_schedules_with_the_venues_own_amount
         Bracket(0.0, 50e3, 125.0, 0.004, 0.0),
         Bracket(50e3, 250e3, 100.0, 0.005, 50.01),
     )
+
+
+def test_brackets_of_an_inverse_contract_are_in_base_coins():
+    time = pl.Series([1_767_225_600_000]).cast(tables.TIME)
+    frame = pl.DataFrame({"event_time": time, "available_time": time}).with_columns(
+        venue=pl.lit("bybit"),
+        symbol=pl.lit("BTC/USD:BTC"),
+        bracket=pl.lit(1),
+        notional_floor=pl.lit(0.0),
+        notional_cap=pl.lit(150.0),
+        max_leverage=pl.lit(100.0),
+        maintenance_margin_rate=pl.lit(0.005),
+        maintenance_amount=pl.lit(0.0),
+        source=pl.lit("bybit:risk-limit"),
+        precedence=pl.lit(9),
+    )
+    (schedule,) = schedules_from_table(tables.check("leverage_brackets", frame))
+    assert (schedule.unit, schedule.last_cap) == ("base", 150.0)
+    rule = rule_for("bybit", "inverse", 1_767_225_600_000)
+    # 60 000 dollars at 50 000 with a tenth of it as margin.
+    price = liquidation_price_by_brackets(50e3, 60e3, 0.12, "long", schedule, rule, fee=0.0)
+    assert price == pytest.approx(50e3 * 1.005 / 1.1, rel=1e-3)
 
 
 def test_no_rows_make_no_schedules():

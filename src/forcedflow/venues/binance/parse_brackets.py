@@ -4,8 +4,8 @@ In:  a body or a message.   Out: rows of leverage_brackets, dated by the day the
 Pure: no I/O, no clock, no global state.
 
 The web page's own endpoint needs no key, the documented ``leverageBracket`` needs one, and the
-stream ``!contractInfo`` pushes what changes. All three state the same six figures. Brackets of
-COIN-M are measured in coins, which the table cannot say, and are left out.
+stream ``!contractInfo`` pushes what changes. All three state the same six figures. Those of COIN-M
+are left out: the page does not show them, and of what is pushed nobody says in which coin it is.
 """
 
 from __future__ import annotations
