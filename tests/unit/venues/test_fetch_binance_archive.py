@@ -40,8 +40,8 @@ class Shelf:
         return self.files[url]
 
 
-def tail(table, start_ms, end_ms):
-    name = f"rest:{table}:{start_ms}:{end_ms}"
+def tail(table, start_ms, end_ms, price_type):
+    name = f"rest:{table if price_type is None else price_type}:{start_ms}:{end_ms}"
     return (Piece(name, frozenset({table}), start_ms, end_ms, dict, lasting=False),)
 
 
@@ -87,7 +87,7 @@ def test_a_month_that_is_not_there_is_asked_for_by_the_day_and_a_day_over_http()
     first = month.instead[0]
     assert first.name == "spot/daily/klines/BTCUSDT/5m/BTCUSDT-5m-2026-02-01.zip"
     (rest,) = first.instead
-    assert rest.name == f"rest:klines:{ms('2026-02-01')}:{ms('2026-02-02')}"
+    assert rest.name == f"rest:spot:{ms('2026-02-01')}:{ms('2026-02-02')}"
 
 
 def test_what_ends_at_midnight_is_filed_under_the_day_before():
@@ -135,10 +135,27 @@ def test_a_day_that_has_not_ended_is_not_asked_from_the_archive_nor_is_the_futur
     ]
 
 
-def test_a_tail_that_several_kinds_of_bars_share_is_planned_once():
+def test_a_kind_of_bars_that_is_missing_asks_for_that_kind_alone():
+    missing = {
+        piece.name.split("/")[3]: [rest.name.split(":")[1] for rest in piece.instead]
+        for piece in plan(["klines"], "2026-03-01T00:05", "2026-03-02")
+    }
+    assert missing == {
+        "klines": ["last"],
+        "markPriceKlines": ["mark"],
+        "indexPriceKlines": ["index"],
+    }
+    (spot,) = plan(
+        ["klines"], "2026-03-01T00:05", "2026-03-02", instrument=parse_symbol("BTC/USDT")
+    )
+    assert spot.instead[0].name.startswith("rest:spot:")
+
+
+def test_the_present_day_is_asked_for_once_per_kind_of_bars():
     pieces = plan(["klines"], "2026-03-20T00:05", "2026-03-21", now="2026-03-20T10:00")
     assert [piece.name for piece in pieces] == [
-        f"rest:klines:{ms('2026-03-20')}:{ms('2026-03-20T10:00')}"
+        f"rest:{kind}:{ms('2026-03-20')}:{ms('2026-03-20T10:00')}"
+        for kind in ("last", "mark", "index")
     ]
 
 

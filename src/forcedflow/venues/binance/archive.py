@@ -12,23 +12,34 @@ of the day before, and that day is asked for too where a span begins at midnight
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol
 
 from forcedflow.errors import UsageError, VenueError
 from forcedflow.instruments import Instrument
 from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS
 from forcedflow.venues.base import Rows
+from forcedflow.venues.binance.bars import PriceType
 from forcedflow.venues.connector import Http, Piece
 from forcedflow.venues.importers.binance_vision import read_binance_vision
 from forcedflow.venues.importers.options import ImportOptions
 from forcedflow.venues.importers.registry import identity
 
-RestTail: TypeAlias = Callable[[str, int, int], tuple[Piece, ...]]
-"""Table and whole days (the last one may be cut at the present) to pieces over HTTP."""
+
+class RestTail(Protocol):
+    """What to ask for over HTTP where the archive holds nothing."""
+
+    def __call__(
+        self, table: str, start_ms: int, end_ms: int, price_type: PriceType | None
+    ) -> tuple[Piece, ...]:
+        """Return the pieces of a table and whole days, the last of them cut at the present.
+
+        Of bars only those of one price, where one is named.
+        """
+
 
 ROOT = "https://data.binance.vision"
 """Where the archive answers; it refuses no country."""
@@ -53,18 +64,19 @@ _INTERVALS = {
 
 @dataclass(frozen=True, slots=True)
 class _Dataset:
-    """One folder of the archive. ``bars`` have a folder per interval."""
+    """One folder of the archive. Bars have a folder per interval, and are of one price."""
 
     name: str
     tables: tuple[str, ...]
     daily: bool = True
     monthly: bool = False
-    bars: bool = False
+    bars_of: PriceType | None = None
 
 
-_LAST = _Dataset("klines", ("klines",), monthly=True, bars=True)
-_MARK = _Dataset("markPriceKlines", ("klines",), monthly=True, bars=True)
-_INDEX = _Dataset("indexPriceKlines", ("klines",), monthly=True, bars=True)
+_SPOT = _Dataset("klines", ("klines",), monthly=True, bars_of="spot")
+_LAST = _Dataset("klines", ("klines",), monthly=True, bars_of="last")
+_MARK = _Dataset("markPriceKlines", ("klines",), monthly=True, bars_of="mark")
+_INDEX = _Dataset("indexPriceKlines", ("klines",), monthly=True, bars_of="index")
 _METRICS = _Dataset("metrics", ("open_interest", "long_short_ratio"))
 _FUNDING = _Dataset("fundingRate", ("funding",), daily=False, monthly=True)
 _DEPTH = _Dataset("bookDepth", ("depth_bands",))
@@ -72,7 +84,7 @@ _DEPTH = _Dataset("bookDepth", ("depth_bands",))
 _TRADES = _Dataset("aggTrades", ("trades",))
 
 _DATASETS = {
-    "spot": (_LAST, _TRADES),
+    "spot": (_SPOT, _TRADES),
     "linear": (_LAST, _MARK, _INDEX, _METRICS, _FUNDING, _DEPTH, _TRADES),
     # The units of COIN-M depth are not documented.
     "inverse": (_LAST, _MARK, _INDEX, _METRICS, _FUNDING, _TRADES),
@@ -219,7 +231,7 @@ def _pieces(plan: _Plan, dataset: _Dataset) -> Iterator[Piece]:
 
 def _lag_ms(plan: _Plan, dataset: _Dataset) -> int:
     """Return how long after the time by which it is filed the latest row of a dataset happens."""
-    if dataset.bars:
+    if dataset.bars_of:
         return plan.interval_ms
     # The taker ratio is filed under the start of its five minutes.
     return 5 * MINUTE_MS if dataset is _METRICS and "long_short_ratio" in plan.tables else 0
@@ -237,7 +249,11 @@ def _days(plan: _Plan, dataset: _Dataset, start_ms: int, end_ms: int) -> Iterato
 
 def _tail(plan: _Plan, dataset: _Dataset, start_ms: int, end_ms: int) -> tuple[Piece, ...]:
     wanted = [table for table in dataset.tables if table in plan.tables]
-    return tuple(piece for table in wanted for piece in plan.rest_tail(table, start_ms, end_ms))
+    return tuple(
+        piece
+        for table in wanted
+        for piece in plan.rest_tail(table, start_ms, end_ms, dataset.bars_of)
+    )
 
 
 def _piece(
@@ -274,7 +290,7 @@ def _name(plan: _Plan, dataset: _Dataset, start_ms: int, period: str) -> str:
         "%Y-%m" if period == "monthly" else "%Y-%m-%d"
     )
     folder = f"{_FOLDERS[instrument.kind]}/{period}/{dataset.name}/{symbol}"
-    if not dataset.bars:
+    if not dataset.bars_of:
         return f"{folder}/{symbol}-{dataset.name}-{date}.zip"
     interval = _INTERVALS.get(plan.interval_ms)
     if interval is None:

@@ -58,7 +58,9 @@ class History:
     now_ms: int
     interval_ms: int
 
-    def pieces(self, table: str, start_ms: int, end_ms: int) -> tuple[Piece, ...]:
+    def pieces(
+        self, table: str, start_ms: int, end_ms: int, price_type: PriceType | None = None
+    ) -> tuple[Piece, ...]:
         """Return the pieces over HTTP of a table that touch ``[start_ms, end_ms)``.
 
         Days before those that the venue still holds give none.
@@ -69,12 +71,14 @@ class History:
             Name of a declared table; of one that HTTP does not give there is no piece.
         start_ms, end_ms : int
             Span of event times. [UTC ms]
+        price_type : {"last", "mark", "index", "spot"}, optional
+            Of bars only those of this price.
         """
         span = (start_ms, min(end_ms, self.now_ms))
         is_spot = self.contract.market == "spot"
         found: Iterable[Piece] = ()
         if table == "klines":
-            found = self._klines(*span)
+            found = self._klines(*span, price_type)
         elif table == "trades":
             reach_ms = self.now_ms if is_spot else TRADES_REACH_MS
             found = self._daily(table, "aggTrades", self.trades, *span, reach_ms)
@@ -89,13 +93,13 @@ class History:
             found = self._brackets(span[1])
         return tuple(found)
 
-    def _klines(self, start_ms: int, end_ms: int) -> Iterator[Piece]:
+    def _klines(self, start_ms: int, end_ms: int, price_type: PriceType | None) -> Iterator[Piece]:
         types: tuple[PriceType, ...] = ("last", "mark", "index")
         if self.contract.market == "spot":
             types = ("spot",)
-        for price_type in types:
-            name = f"{rest.KLINE_ENDPOINTS[price_type]}/{interval_name(self.interval_ms)}"
-            read = partial(self._read_klines, price_type)
+        for each in types if price_type is None else (price_type,):
+            name = f"{rest.KLINE_ENDPOINTS[each]}/{interval_name(self.interval_ms)}"
+            read = partial(self._read_klines, each)
             yield from self._daily("klines", name, read, start_ms, end_ms, self.now_ms)
 
     def _funding(self, start_ms: int, end_ms: int) -> Iterator[Piece]:

@@ -55,6 +55,9 @@ def bars_answer(_url, params):
 def test_a_day_of_bars_is_one_request_and_holds_both_midnights():
     http = FakeHttp(bars_answer)
     last, mark, index = history(http).pieces("klines", TODAY - DAY, TODAY)
+    assert history(FakeHttp(bars_answer)).pieces("klines", TODAY - DAY, TODAY, "mark")[0].name == (
+        mark.name
+    )
     rows = last.read()["klines"]
     assert (http.asked[0][0], http.asked[0][2]) == ("https://fapi.binance.com/fapi/v1/klines", 2)
     assert rows["event_time"].cast(int)[0] == TODAY - DAY
