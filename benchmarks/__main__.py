@@ -21,6 +21,7 @@ from benchmarks import (
     ladder,
     recording,
     sandbox,
+    signals,
 )
 from benchmarks.ladder_peer import find_compiler
 from benchmarks.measure import Budget, Result, machine, read_budgets, table
@@ -28,6 +29,7 @@ from benchmarks.measure import Budget, Result, machine, read_budgets, table
 _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "ladder": ladder.run,
     "cascade": cascade.run,
+    "signals": signals.run,
     "startup": commands.startup,
     "import": commands.importing,
     "sandbox": sandbox.run,

@@ -21,6 +21,7 @@ from forcedflow.signals.threshold import (
     EXTREME,
     EXTREME_WORDS,
     WINDOW_WORDS,
+    Quantile,
     rank_now,
     trailing_quantile,
 )
@@ -37,10 +38,10 @@ FRESH_HOURS = 72.0
 _SAME = 1e-9
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(table: FeatureTable, quantile: Quantile = trailing_quantile) -> Judged:
     """Return at every moment whether one side paid much for long, or had begun to and kept on."""
     mean, hours = table["funding_mean_3d"], table["funding_same_sign_hours"]
-    high, low = (trailing_quantile(mean, share) for share in (EXTREME, 1.0 - EXTREME))
+    high, low = (quantile(mean, share) for share in (EXTREME, 1.0 - EXTREME))
     longs_pay = mean >= 0
     much = np.where(longs_pay, mean > high + _SAME, mean < low - _SAME)
     for_long = np.where(longs_pay, hours, -hours) >= LONG_HOURS

@@ -19,7 +19,13 @@ from forcedflow.features.grid import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, DOWN, ON, UNKNOWN, UP, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, EXTREME_WORDS, WINDOW_WORDS, trailing_quantile
+from forcedflow.signals.threshold import (
+    EXTREME,
+    EXTREME_WORDS,
+    WINDOW_WORDS,
+    Quantile,
+    trailing_quantile,
+)
 from forcedflow.units import F8
 from forcedflow.zones.find import MAJOR_SHARE
 
@@ -47,9 +53,9 @@ class _Side:
         return large
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(table: FeatureTable, quantile: Quantile = trailing_quantile) -> Judged:
     """Return at every moment whether a large cluster was near, of the side that is nearer to it."""
-    below, above = (_side(table, name) for name in ("below", "above"))
+    below, above = (_side(table, name, quantile) for name in ("below", "above"))
     is_above = above.size / above.least > below.size / below.least
     large = below.is_large, above.is_large
     return judged(
@@ -61,7 +67,7 @@ def judge(table: FeatureTable) -> Judged:
     )
 
 
-def _side(table: FeatureTable, name: str) -> _Side:
+def _side(table: FeatureTable, name: str, quantile: Quantile) -> _Side:
     # Where the map is known and holds no cluster there is none; that is not missing.
     is_mapped = ~np.isnan(table[f"mass_{name}_3pct"])
     share, sigma = table[f"cluster_{name}_share"], np.abs(table[f"cluster_{name}_sigma"])
@@ -70,7 +76,7 @@ def _side(table: FeatureTable, name: str) -> _Side:
     is_near = is_found & (pct <= NEAR_PCT) & (sigma <= NEAR_SIGMA)
     is_told = is_mapped & ~(is_found & np.isnan(sigma))
     size = np.where(is_told, np.where(is_near, share, 0.0), np.nan)
-    least = np.maximum(trailing_quantile(size, EXTREME), MAJOR_SHARE)
+    least = np.maximum(quantile(size, EXTREME), MAJOR_SHARE)
     return _Side(size, least, is_told & ~np.isnan(least))
 
 

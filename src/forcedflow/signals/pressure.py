@@ -15,14 +15,25 @@ from forcedflow.features.grid import trailing_rank
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, UNKNOWN, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, EXTREME_WORDS, WINDOW_WORDS, ordinal, rank_now
+from forcedflow.signals.threshold import (
+    EXTREME,
+    EXTREME_WORDS,
+    WINDOW_WORDS,
+    Quantile,
+    ordinal,
+    rank_now,
+    trailing_quantile,
+)
 from forcedflow.units import F8, format_pct
 
 STILL_SIGMA = 0.5
 """A move of four hours that is smaller is none. [σ of 4 h]"""
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(
+    table: FeatureTable,
+    quantile: Quantile = trailing_quantile,  # noqa: ARG001 - the form of every rule
+) -> Judged:
     """Return at every moment whether contracts were added while the price stood still."""
     rank, moved = table["oi_change_4h_rank_30d"], table["sideways_4h"]
     return judged(

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from forcedflow.features.grid import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.reading import Reading, Risk, Verdict
+from forcedflow.signals.threshold import Quantile, newest_quantile, trailing_quantile
 from forcedflow.units import F8, I8, SECOND_MS
 
 UNKNOWN, OFF, ON = -1, 0, 1
@@ -72,6 +74,18 @@ def judged(value: F8, threshold: F8, is_known: Bools, is_on: Bools, risk: I8 | i
     )
 
 
+class Judge(Protocol):
+    """A rule: what a signal says at every moment of a table.
+
+    Thresholds are taken by ``quantile``, which a reading replaces by one that knows the last moment
+    alone: the same rule, without a month of thresholds that nobody asks for.
+    """
+
+    def __call__(self, table: FeatureTable, quantile: Quantile = trailing_quantile) -> Judged:
+        """Return what the rule found."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One signal.
@@ -94,12 +108,12 @@ class Signal:
     unit: str
     tables: tuple[str, ...]
     threshold_words: str
-    judge: Callable[[FeatureTable], Judged]
+    judge: Judge
     why: Callable[[FeatureTable, Judged], str]
 
     def read(self, table: FeatureTable, record: str | None = None) -> Reading:
         """Return the reading at the last moment of a table."""
-        judged = self.judge(table)
+        judged = self.judge(table, newest_quantile)
         ages = [(name, table.input_age_ms.get(name)) for name in self.tables]
         return Reading(
             signal=self.name,

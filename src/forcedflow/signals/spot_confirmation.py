@@ -19,7 +19,14 @@ from forcedflow.features.grid import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import DOWN, ON, UNKNOWN, UP, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, EXTREME_WORDS, WINDOW_WORDS, trailing_quantile
+from forcedflow.signals.threshold import (
+    EXTREME,
+    EXTREME_WORDS,
+    WINDOW_WORDS,
+    Quantile,
+    newest_quantile,
+    trailing_quantile,
+)
 from forcedflow.units import F8, I8, format_pct
 
 MOVED_SIGMA = 1.0
@@ -48,9 +55,10 @@ class _Evidence:
         )
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(table: FeatureTable, quantile: Quantile = trailing_quantile) -> Judged:
     """Return at every moment whether a move was the perpetual's alone, by the best evidence."""
-    found, moved, way = _evidence(table), table["sideways_4h"], np.sign(table["return_4h"])
+    found = _evidence(table, quantile)
+    moved, way = table["sideways_4h"], np.sign(table["return_4h"])
     is_known = ~np.isnan(found.value) & ~np.isnan(found.threshold) & ~np.isnan(moved)
     return judged(
         found.value,
@@ -61,27 +69,25 @@ def judge(table: FeatureTable) -> Judged:
     )
 
 
-def _evidence(table: FeatureTable) -> _Evidence:
+def _evidence(table: FeatureTable, quantile: Quantile) -> _Evidence:
     way = np.sign(table["return_4h"])
     perp, spot = way * table["perp_cvd_4h"], way * table["spot_cvd_4h"]
     # Takers of the perpetual went with the move, and those of spot did not.
-    flow = _towards(table["cvd_divergence_4h"], way, (perp > 0) & (spot <= 0), _FLOW)
-    if not np.isnan(flow.value + flow.threshold).any():
-        return flow
+    flow = _towards(table["cvd_divergence_4h"], way, (perp > 0) & (spot <= 0), _FLOW, quantile)
     everywhere = np.ones(table.size, dtype=np.bool_)
-    lead = _towards(table["perp_lead_4h"], way, everywhere, _LEAD)
+    lead = _towards(table["perp_lead_4h"], way, everywhere, _LEAD, quantile)
     share = table["perp_volume_share_4h"]
     volume = _Evidence(
         share,
-        trailing_quantile(share, EXTREME),
+        quantile(share, EXTREME),
         everywhere,
         np.full(table.size, _VOLUME, dtype=np.int64),
     )
     return flow.or_else(lead).or_else(volume)
 
 
-def _towards(column: F8, way: F8, agrees: Bools, kind: int) -> _Evidence:
-    high, low = (trailing_quantile(column, share) for share in (EXTREME, 1.0 - EXTREME))
+def _towards(column: F8, way: F8, agrees: Bools, kind: int, quantile: Quantile) -> _Evidence:
+    high, low = (quantile(column, share) for share in (EXTREME, 1.0 - EXTREME))
     return _Evidence(
         way * column,
         np.where(way > 0, high, -low),
@@ -102,7 +108,7 @@ def why(table: FeatureTable, found: Judged) -> str:
     )
     if table.last("sideways_4h") < MOVED_SIGMA:
         return f"{move}: no move that would need confirming"
-    kind = int(_evidence(table).kind[-1])
+    kind = int(_evidence(table, newest_quantile).kind[-1])
     words = {
         _FLOW: (
             f"takers' net share {format_pct(table.last('perp_cvd_4h'))} in the perpetual, "

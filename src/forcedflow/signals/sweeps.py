@@ -18,17 +18,23 @@ import numpy as np
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, DOWN, UNKNOWN, UP, Judged, Signal, judged
-from forcedflow.signals.threshold import EXTREME, EXTREME_WORDS, WINDOW_WORDS, trailing_quantile
+from forcedflow.signals.threshold import (
+    EXTREME,
+    EXTREME_WORDS,
+    WINDOW_WORDS,
+    Quantile,
+    trailing_quantile,
+)
 
 REPEATED = 2.0
 """Fewer sweeps of one side within 24 h are not repeated. [1]"""
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(table: FeatureTable, quantile: Quantile = trailing_quantile) -> Judged:
     """Return at every moment whether one side had been swept repeatedly within a day."""
     highs, lows = table["sweeps_high_24h"], table["sweeps_low_24h"]
     value = np.maximum(highs, lows)
-    least = np.maximum(trailing_quantile(value, EXTREME), REPEATED)
+    least = np.maximum(quantile(value, EXTREME), REPEATED)
     high, low = highs >= least, lows >= least
     return judged(
         value,

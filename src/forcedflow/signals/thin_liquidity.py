@@ -21,22 +21,23 @@ from forcedflow.signals.threshold import (
     EXTREME,
     EXTREME_WORDS,
     WINDOW_WORDS,
+    Quantile,
     ordinal,
     trailing_quantile,
 )
 from forcedflow.units import F8, format_usd
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(table: FeatureTable, quantile: Quantile = trailing_quantile) -> Judged:
     """Return at every moment whether the book was thin; by the hour's volume where none was held.
 
     The value is the rank of thinness: of little depth or much slippage, whichever is higher. Where
     only volume is held it is the usual volume of the hour over that of any, and low is thin.
     """
     rank, surprise = _thinness(table), table["depth_surprise"]
-    less_than_usual = trailing_quantile(surprise, 1.0 - EXTREME)
+    less_than_usual = quantile(surprise, 1.0 - EXTREME)
     profile = table["volume_profile"]
-    quiet = trailing_quantile(profile, 1.0 - EXTREME)
+    quiet = quantile(profile, 1.0 - EXTREME)
     by_book, by_volume = ~np.isnan(rank), ~np.isnan(profile) & ~np.isnan(quiet)
     thin_book = (rank >= EXTREME) | (surprise <= np.minimum(less_than_usual, 0.0))
     return judged(

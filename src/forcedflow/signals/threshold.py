@@ -9,12 +9,18 @@ it is the same to the last byte whatever stands outside its window.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 import polars as pl
 
 from forcedflow.features.feature import RANK_MS
 from forcedflow.features.grid import LEAST_RANKED_MS, steps
 from forcedflow.units import DAY_MS, F8
+
+Quantile: TypeAlias = Callable[[F8, float], F8]
+"""From a column and a share to the figure below which that share of the trailing window lies."""
 
 EXTREME = 0.9
 """From this share of the trailing window on a figure is a lot; one minus it, little. [1]"""
@@ -40,17 +46,28 @@ def trailing_quantile(column: F8, share: float) -> F8:
     """
     if np.isnan(column).all():
         return column
-    found = (
-        pl.Series(column)
-        .fill_nan(None)
-        .rolling_quantile(
-            share,
-            interpolation="nearest",
-            window_size=steps(RANK_MS),
-            min_samples=steps(LEAST_RANKED_MS),
-        )
+    found = pl.Series(column, nan_to_null=True).rolling_quantile(
+        share,
+        interpolation="nearest",
+        window_size=steps(RANK_MS),
+        min_samples=steps(LEAST_RANKED_MS),
     )
-    return found.fill_null(np.nan).to_numpy()
+    return found.to_numpy()
+
+
+def newest_quantile(column: F8, share: float) -> F8:
+    """Return `trailing_quantile` at the last moment, to the byte, and NaN at all others.
+
+    It takes a tenth of the time, and a reading asks for no other moment.
+    """
+    found = np.full(column.size, np.nan)
+    window = column[-steps(RANK_MS) :]
+    known = window[~np.isnan(window)]
+    if known.size >= steps(LEAST_RANKED_MS):
+        # Halves go away from zero, unlike Python's own rounding.
+        place = int(share * (known.size - 1) + 0.5)
+        found[-1] = np.partition(known, place)[place]
+    return found
 
 
 def rank_now(column: F8) -> float:

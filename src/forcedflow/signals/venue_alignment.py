@@ -18,7 +18,7 @@ from forcedflow.features.grid import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, DOWN, UNKNOWN, UP, Judged, Signal, judged
-from forcedflow.signals.threshold import WINDOW_WORDS, trailing_quantile
+from forcedflow.signals.threshold import WINDOW_WORDS, Quantile, trailing_quantile
 from forcedflow.units import F8
 
 ALIGNED = 0.8
@@ -39,9 +39,9 @@ class _Side:
         return aligned
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(table: FeatureTable, quantile: Quantile = trailing_quantile) -> Judged:
     """Return at every moment whether venues' ladders were aligned, of the side that is more so."""
-    below, above = (_side(table[f"alignment_{name}"]) for name in ("below", "above"))
+    below, above = (_side(table[f"alignment_{name}"], quantile) for name in ("below", "above"))
     is_above = above.overlap - above.least > below.overlap - below.least
     aligned = below.is_aligned, above.is_aligned
     return judged(
@@ -53,8 +53,8 @@ def judge(table: FeatureTable) -> Judged:
     )
 
 
-def _side(overlap: F8) -> _Side:
-    return _Side(overlap, np.maximum(trailing_quantile(overlap, ALIGNED), LEAST_OVERLAP))
+def _side(overlap: F8, quantile: Quantile) -> _Side:
+    return _Side(overlap, np.maximum(quantile(overlap, ALIGNED), LEAST_OVERLAP))
 
 
 def why(table: FeatureTable, found: Judged) -> str:

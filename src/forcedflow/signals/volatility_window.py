@@ -11,6 +11,7 @@ import numpy as np
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import BOTH, UNKNOWN, Judged, Signal, judged
+from forcedflow.signals.threshold import Quantile, trailing_quantile
 
 AHEAD_HOURS = 6.0
 """An event whose window opens within this is close. [h]"""
@@ -19,7 +20,10 @@ LEAST_WEIGHT = 0.25
 """A lighter event is passed over: weekly expiries would make every Friday one. [1]"""
 
 
-def judge(table: FeatureTable) -> Judged:
+def judge(
+    table: FeatureTable,
+    quantile: Quantile = trailing_quantile,  # noqa: ARG001 - the form of every rule
+) -> Judged:
     """Return at every moment whether an event that was known then was close."""
     hours, weight = table["hours_to_event"], table["event_weight"]
     return judged(

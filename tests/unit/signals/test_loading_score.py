@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from forcedflow.features.registry import FEATURES
 from forcedflow.signals.reading import Reading
 from forcedflow.signals.registry import NEEDED, SIGNALS, read_signals
 from forcedflow.signals.score import WEIGHTS, load
+from forcedflow.signals.threshold import newest_quantile, trailing_quantile
 
 ORDER = [
     "large_cluster",
@@ -116,3 +118,18 @@ def test_a_reading_is_the_last_of_the_history_however_long_that_is(seed):
         whole = signal.read(table)
         assert (reading.verdict, reading.direction) == (whole.verdict, whole.direction)
         assert reading.row() == whole.row()
+
+
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 9500), share=st.floats(0, 1))
+@settings(deadline=None, max_examples=40)
+def test_the_newest_threshold_is_the_last_of_its_history_to_the_byte(seed, n, share):
+    (column,) = random_table(["any"], seed, n).columns.values()
+    whole, newest = trailing_quantile(column, share), newest_quantile(column, share)
+    assert whole[-1:].tobytes() == newest[-1:].tobytes()
+    assert np.isnan(newest[:-1]).all()
+
+
+def test_a_threshold_is_one_of_the_figures_themselves():
+    column = np.arange(2016.0)
+    assert np.isnan(trailing_quantile(column, 0.9)[:-1]).all()
+    assert trailing_quantile(column, 0.9)[-1] == 1814  # of 0 to 2015, nearest to 1813.5
