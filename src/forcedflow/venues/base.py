@@ -130,9 +130,20 @@ def refuse_unknown(
     UsageError
         Naming what the venue has instead.
     """
-    if missing := sorted(set(tables) - offered):
-        known = ", ".join(sorted(offered)) or "none"
-        raise UsageError(f"{venue.name} does not give {', '.join(missing)}\nhint: it gives {known}")
+    refuse_tables(venue, tables, offered)
     listed = [instrument.symbol for instrument in venue.instruments()]
     if symbol not in listed:
         raise UsageError(f"{venue.name} does not list {symbol!r}\nhint: {', '.join(listed)}")
+
+
+def refuse_tables(venue: Venue, tables: Sequence[str], offered: frozenset[str]) -> None:
+    """Refuse tables that a venue cannot give.
+
+    Raises
+    ------
+    UsageError
+        Naming those that it gives.
+    """
+    if missing := sorted(set(tables) - offered):
+        known = ", ".join(sorted(offered)) or "none"
+        raise UsageError(f"{venue.name} does not give {', '.join(missing)}\nhint: it gives {known}")

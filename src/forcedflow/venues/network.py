@@ -19,11 +19,11 @@ from typing import Final
 
 import polars as pl
 
-from forcedflow.errors import FrameError, NotThereError, UsageError
-from forcedflow.instruments import Instrument
+from forcedflow.errors import BlockedError, FrameError, NotThereError, UsageError
+from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.log import get_logger, report_retries_here
 from forcedflow.settings import Settings, VenueSettings
-from forcedflow.venues.base import Capabilities, Rows, refuse_unknown
+from forcedflow.venues.base import Capabilities, Rows, refuse_tables, refuse_unknown
 from forcedflow.venues.connector import Connector, FollowsAccounts, Http, Piece
 from forcedflow.venues.follow import Follower
 from forcedflow.venues.http import HttpClient
@@ -116,16 +116,23 @@ class NetworkVenue:
     ) -> tuple[Piece, ...]:
         """Return what to ask for to hold event times ``[start_ms, end_ms)``, in the order of time.
 
+        Where the venue refuses this address, its name alone says what the contract is: an archive
+        may answer all the same.
+
         Raises
         ------
         UsageError
             If a table cannot be asked for or the symbol is not listed.
         """
-        refuse_unknown(self, tables, symbol, self.capabilities.backfilled)
+        refuse_tables(self, tables, self.capabilities.backfilled)
+        try:
+            instrument = self.instrument(symbol)
+        except BlockedError:
+            instrument = parse_symbol(symbol, self.name)
         found = self.connector.pieces(
             self.http,
             tables,
-            self.instrument(symbol),
+            instrument,
             start_ms,
             min(end_ms, self._now_ms()),
             self._now_ms(),
@@ -138,7 +145,8 @@ class NetworkVenue:
     ) -> Iterator[Rows]:
         """Yield the rows that became known in ``[start_ms, end_ms)``, a piece at a time.
 
-        What the venue does not hold is left out: it is a gap, which the lake's coverage shows.
+        What the venue does not hold is left out: it is a gap, which the lake's coverage shows. So
+        is what a host would have that refuses this address, as long as another one answers.
 
         Raises
         ------
@@ -151,8 +159,22 @@ class NetworkVenue:
         known = pl.col("available_time").is_between(
             _moment(start_ms), _moment(end_ms), closed="left"
         )
-        read = (rows for piece in planned for rows in read_piece(piece))
+        read = self._read(planned)
         return (own for rows in read if (own := _select(rows, tables, symbol, known)))
+
+    def _read(self, planned: Sequence[Piece]) -> Iterator[Rows]:
+        refused: BlockedError | None = None
+        answered = False
+        for piece in planned:
+            try:
+                for rows in read_piece(piece):
+                    answered = True
+                    yield rows
+            except BlockedError as error:
+                _log.warning("left out", venue=self.name, piece=piece.name, reason=error.problem)
+                refused = error
+        if refused is not None and not answered:
+            raise refused
 
     def stream(self, tables: Sequence[str], symbol: str) -> AsyncGenerator[Rows, None]:
         """Yield rows as they become known, until closed.
@@ -194,18 +216,22 @@ class NetworkVenue:
 
 
 def read_piece(piece: Piece) -> Iterator[Rows]:
-    """Yield the rows of a piece or, where the venue does not hold it, of what stands in for it.
+    """Yield the rows of a piece or, where it cannot be had, of what stands in for it.
 
     Nothing is yielded where the venue holds neither.
 
     Raises
     ------
+    BlockedError
+        If this address is refused and nothing stands in for it.
     VenueError
         If the venue or the network does not answer.
     """
     try:
         rows = piece.read()
-    except NotThereError:
+    except (NotThereError, BlockedError) as error:
+        if isinstance(error, BlockedError) and not piece.instead:
+            raise
         for other in piece.instead:
             yield from read_piece(other)
     else:

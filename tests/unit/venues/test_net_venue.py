@@ -136,7 +136,7 @@ def test_a_refusal_is_not_taken_for_a_gap():
     def refuse():
         raise BlockedError("past", "not from here")
 
-    venue = venue_of(piece("a", 0, refuse, instead=(piece("b", 0, lambda: rows_of(1)),)))
+    venue = venue_of(piece("a", 0, refuse))
     with pytest.raises(BlockedError):
         list(venue.backfill([OPEN_INTEREST], BTC.symbol, 0, HOUR_MS))
 
@@ -201,3 +201,32 @@ def test_a_registry_gets_every_venue_and_connects_none():
 def test_an_unknown_venue_is_refused_with_those_that_are_known():
     with pytest.raises(UsageError, match="binance, bybit, hyperliquid"):
         connect_venue("ftx", Settings())
+
+
+def refused():
+    raise BlockedError("past", "451")
+
+
+class Refusing(PastConnector):
+    def instruments(self, _http):
+        refused()
+
+
+def test_an_archive_is_read_though_the_venue_refuses_this_address(caplog):
+    days = (
+        piece("day 1", 0, lambda: rows_of(1)),
+        piece("day 2", HOUR_MS, missing, instead=(piece("tail", HOUR_MS, refused),)),
+        piece("day 3", 2 * HOUR_MS, refused, instead=(piece("mirror", 0, lambda: rows_of(3)),)),
+    )
+    venue = NetworkVenue(Refusing(*days), object(), now_ms=lambda: NOW_MS)
+    assert times_of(venue.backfill([OPEN_INTEREST], BTC.symbol, 0, NOW_MS)) == [1, 3]
+    assert venue.connector.planned[0][2].symbol == BTC.symbol
+    assert ("day 2" in caplog.text, "day 3" in caplog.text) == (True, False)
+
+
+def test_a_venue_of_which_every_host_refuses_this_address_is_an_error():
+    venue = NetworkVenue(Refusing(piece("day", 0, refused)), object(), now_ms=lambda: NOW_MS)
+    with pytest.raises(BlockedError):
+        list(venue.backfill([OPEN_INTEREST], BTC.symbol, 0, NOW_MS))
+    with pytest.raises(UsageError, match="does not give trades"):
+        venue.backfill(["trades"], BTC.symbol, 0, NOW_MS)
