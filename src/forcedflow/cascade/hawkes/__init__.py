@@ -12,10 +12,10 @@ from forcedflow.cascade.hawkes.fit import (
     fit_counts,
     fit_thinned,
     fit_times,
-    prepare,
 )
 from forcedflow.cascade.hawkes.goodness import Goodness, check, rescaled_waits
 from forcedflow.cascade.hawkes.model import Events, HawkesModel
+from forcedflow.cascade.hawkes.prepared import prepare
 from forcedflow.cascade.hawkes.uncertainty import Interval, branching_interval
 
 __all__ = [

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forcedflow.cascade.hawkes import _kernels
-from forcedflow.cascade.hawkes.fit import HawkesFit, Prepared
+from forcedflow.cascade.hawkes.fit import HawkesFit
+from forcedflow.cascade.hawkes.prepared import Prepared
 from forcedflow.units import F8
 
 

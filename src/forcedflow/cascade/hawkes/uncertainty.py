@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forcedflow.cascade.hawkes.fit import HawkesFit, Prepared, refit
+from forcedflow.cascade.hawkes.fit import HawkesFit, refit
+from forcedflow.cascade.hawkes.prepared import Prepared
 from forcedflow.units import DAY_MS, F8
 
 DRAWS = 200
