@@ -130,6 +130,7 @@ def _scored_trial() -> tuple[list[Row], list[Any]]:
     from itertools import product
 
     from forcedflow.evaluate.cascade_card import Scope, cascade_rows
+    from forcedflow.evaluate.cascade_episodes import LONELY
     from forcedflow.evaluate.cascade_trial import (
         DAYS,
         DEPTH_SHARES,
@@ -151,11 +152,9 @@ def _scored_trial() -> tuple[list[Row], list[Any]]:
     joined = join_trials(trials)
     inputs = ("open_interest", "klines", "funding", "liquidation_totals", "depth_bands")
     scope = Scope("SIM/USDT:USDT", "sandbox", "emergent cascade", inputs)
-    left_out = {
-        "symbol": scope.symbol,
-        "why": f"{joined.lonely} cascades not scored: no push alike",
-    }
-    return list(cascade_rows(joined, scope)), [left_out] if joined.lonely else []
+    lonely = int((joined.episodes.kind == LONELY).sum())
+    unmatched = {"symbol": scope.symbol, "why": f"{lonely} cascades have no push alike: in no pair"}
+    return list(cascade_rows(joined, scope)), [unmatched] if lonely else []
 
 
 def _frozen_case(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forcedflow.errors import NoDataError
-from forcedflow.evaluate.cascade_episodes import ANY, B1, NO_CASCADE, WINDOW, Episodes
+from forcedflow.evaluate.cascade_episodes import ANY, B1, CASCADE, NO_CASCADE, WINDOW, Episodes
 from forcedflow.evaluate.cascade_foresight import Foresight
 from forcedflow.evaluate.cascade_trial import Trial
 from forcedflow.evaluate.scorecard import Gain, Row, ratio_gain, ratio_value
@@ -62,10 +62,9 @@ def cascade_rows(trial: Trial, scope: Scope) -> Iterator[Row]:
         If there are fewer than `LEAST_EPISODES` cascades.
     """
     episodes = trial.episodes
-    if episodes.cascade.sum() < LEAST_EPISODES:
-        raise NoDataError(
-            f"{int(episodes.cascade.sum())} cascades with a push alike, {LEAST_EPISODES} are needed"
-        )
+    matched = int((episodes.kind == CASCADE).sum())
+    if matched < LEAST_EPISODES:
+        raise NoDataError(f"{matched} cascades with a push alike, {LEAST_EPISODES} are needed")
     day = _market_day(trial)
     large = episodes.forced >= LARGE_SHARE * episodes.open_interest
     parts = {
@@ -160,7 +159,7 @@ def _of_part(episodes: Episodes, foreseen: _Columns, chosen: B1, day: I8) -> Ite
 
 
 def _matched(trial: Trial, foreseen: _Columns, day: I8) -> Iterator[_Found]:
-    cascade = trial.episodes.cascade
+    cascade = trial.episodes.kind == CASCADE
     ours, other = np.flatnonzero(cascade), np.flatnonzero(trial.episodes.kind == NO_CASCADE)
     ours, other = ours[np.argsort(trial.pair[ours])], other[np.argsort(trial.pair[other])]
     days = day[ours]
@@ -185,9 +184,9 @@ def _market_day(trial: Trial) -> I8:
     """Days of different markets are different days; a pair is drawn with its cascade."""
     days = trial.market * 1_000_000 + trial.episodes.day
     of_pair = np.zeros(int(trial.pair.max(initial=-1)) + 1, dtype=np.int64)
-    cascade = trial.episodes.cascade
-    of_pair[trial.pair[cascade]] = days[cascade]
-    return np.asarray(of_pair[trial.pair])
+    matched = trial.episodes.kind == CASCADE
+    of_pair[trial.pair[matched]] = days[matched]
+    return np.asarray(np.where(trial.pair < 0, days, of_pair[trial.pair]))
 
 
 def _row(found: _Found, scope: Scope, model: str, part: str) -> Row:

@@ -17,7 +17,7 @@ excursion of the first minute, which holds the first of the cascade itself and i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,8 +44,10 @@ MEMORY = 1_440
 CALIPER = 0.1
 """Largest difference of the logs of two shocks that count as alike. [1]"""
 
-CASCADE, NO_CASCADE, ANY = range(3)
-"""Kinds of episodes. Those that are chosen by what followed flatter or slander whoever told it."""
+CASCADE, NO_CASCADE, ANY, LONELY = range(4)
+"""Kinds of episodes: a cascade that pushes alike were found for; such a push that no cascade
+followed, and one taken whatever followed; a cascade that none were found for, most of the largest.
+All but the third are chosen by what followed, and flatter or slander whoever told it."""
 
 _SIGN = np.array([-1.0, 1.0])
 _HOURS = 6
@@ -123,7 +125,7 @@ class Episodes:
         How far the shock goes beyond the extreme of the `MEMORY` minutes before; negative where
         price has been there already, and whoever stood there is gone. [1]
     kind : ndarray of int, shape (m,)
-        `CASCADE`; `NO_CASCADE`, a push alike that none followed; `ANY`, one whatever followed.
+        `CASCADE`, `NO_CASCADE`, `ANY` or `LONELY`.
     day : ndarray of int, shape (m,)
         UTC day of the start.
     """
@@ -142,7 +144,7 @@ class Episodes:
     @property
     def cascade(self) -> B1:
         """Return which are cascades."""
-        return np.asarray(self.kind == CASCADE)
+        return np.asarray((self.kind == CASCADE) | (self.kind == LONELY))
 
     @property
     def size(self) -> int:
@@ -208,7 +210,7 @@ def find_cascades(tape: Tape, followed: Followed) -> Episodes:
 def match_pushes(
     tape: Tape, followed: Followed, cascades: Episodes, from_ms: int = 0
 ) -> tuple[Episodes, I8]:
-    """Return cascades that pushes alike were found for, and those pushes.
+    """Return cascades, and pushes alike where they are found.
 
     Alike: of the same side and tape, within `CALIPER` of the log shock, weekday or weekend, the
     same quarter of the day, the same third of the tape's volatilities. Each cascade has one push
@@ -226,9 +228,9 @@ def match_pushes(
     Returns
     -------
     episodes : Episodes
-        Of all three kinds.
+        Of all kinds.
     pair : ndarray of int
-        The same number for those that belong together.
+        The same number for those that belong together; -1 where there is no push alike.
     """
     n = followed.end.shape[0]
     minute = np.arange(1, n + 1)
@@ -263,7 +265,10 @@ def match_pushes(
     for place, kind in ((1, NO_CASCADE), (2, ANY)):
         first = np.array([push[place] + 1 for push in found], dtype=np.int64)
         parts.append(_episodes(tape, followed, first, cascades.side[kept], kind))
-    return join_episodes(parts), np.tile(np.arange(kept.size), 3)
+    lonely = cascades.take(np.setdiff1d(np.arange(cascades.size), kept))
+    parts.append(replace(lonely, kind=np.full(lonely.size, LONELY, dtype=np.int64)))
+    pair = np.tile(np.arange(kept.size), len(parts) - 1)
+    return join_episodes(parts), np.concatenate([pair, np.full(lonely.size, -1)])
 
 
 def join_episodes(parts: Sequence[Episodes]) -> Episodes:

@@ -77,22 +77,19 @@ class Trial:
     Parameters
     ----------
     episodes : Episodes
-        ``m`` of them, a third of each kind.
+        ``m`` of them.
     pair : ndarray of int, shape (m,)
-        The same number for a cascade and the pushes alike.
+        The same number for a cascade and the pushes alike; -1 for a cascade without any.
     market : ndarray of int, shape (m,)
         Which market each is of.
     foresight : dict of str to list of Foresight
         By model: `MODEL` and `CALIBRATED`, ``m`` each.
-    lonely : int
-        Cascades left out because no pushes alike were found.
     """
 
     episodes: Episodes
     pair: I8
     market: I8
     foresight: dict[str, list[Foresight]]
-    lonely: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +164,6 @@ def hold_trial(recorded: Recorded, fit_days: int, market: int = 0) -> Trial:
     every = find_cascades(tape, followed)
     later = tape.end_ms(every.first - 1) >= fit_to_ms
     both, pair = match_pushes(tape, followed, every.take(later), fit_to_ms)
-    lonely = int(later.sum()) - int(both.cascade.sum())
     order = np.argsort(both.first, kind="stable")
     both, pair = both.take(order), pair[order]
     markets = markets_of(recorded)
@@ -198,7 +194,7 @@ def hold_trial(recorded: Recorded, fit_days: int, market: int = 0) -> Trial:
         model: foresee_all(markets, mixture, pushes, build)
         for model, mixture in ((MODEL, None), (CALIBRATED, trained))
     }
-    return Trial(both, pair, np.full(both.size, market), foresight, lonely)
+    return Trial(both, pair, np.full(both.size, market), foresight)
 
 
 def join_trials(trials: Sequence[Trial]) -> Trial:
@@ -206,13 +202,14 @@ def join_trials(trials: Sequence[Trial]) -> Trial:
     offsets = np.cumsum([0, *(int(t.pair.max(initial=-1)) + 1 for t in trials)])
     return Trial(
         episodes=join_episodes([trial.episodes for trial in trials]),
-        pair=np.concatenate([t.pair + o for t, o in zip(trials, offsets, strict=False)]),
+        pair=np.concatenate(
+            [np.where(t.pair < 0, -1, t.pair + o) for t, o in zip(trials, offsets, strict=False)]
+        ),
         market=np.concatenate([trial.market for trial in trials]),
         foresight={
             model: [said for trial in trials for said in trial.foresight[model]]
             for model in trials[0].foresight
         },
-        lonely=sum(trial.lonely for trial in trials),
     )
 
 

@@ -10,6 +10,7 @@ from tests.unit.evaluate.cascade_pushes import said, trial
 
 from forcedflow.errors import NoDataError
 from forcedflow.evaluate.cascade_card import LEAST_EPISODES, Scope, cascade_rows
+from forcedflow.evaluate.cascade_episodes import LONELY, join_episodes
 from forcedflow.evaluate.cascade_trial import join_trials
 from forcedflow.evaluate.scorecard import part_of
 
@@ -90,6 +91,23 @@ def test_too_few_cascades_are_not_scored():
 def test_every_row_has_its_own_name():
     rows = list(cascade_rows(trial(said(), said(), forced=6e3), SCOPE))
     assert len({one.id for one in rows}) == len(rows)
+
+
+def test_a_cascade_without_a_push_alike_counts_by_itself_and_in_no_pair():
+    found = trial(said(), said())
+    lonely = replace(found.episodes.take(np.array([0])), kind=np.array([LONELY]))
+    more = replace(
+        found,
+        episodes=join_episodes([found.episodes, replace(lonely, day=lonely.day + 500)]),
+        pair=np.append(found.pair, -1),
+        market=np.append(found.market, 0),
+        foresight={"prior": [*found.foresight["prior"], said()]},
+    )
+    rows = list(cascade_rows(more, SCOPE))
+    by_itself = row(rows, "end_bias", "none", "prior, cascades")
+    assert (by_itself.n, by_itself.n_days) == (LEAST_EPISODES + 1, LEAST_EPISODES + 1)
+    assert row(rows, "matched_auc_swept", "chance", "pairs").n == LEAST_EPISODES
+    assert join_trials([more, more]).pair.tolist().count(-1) == 2
 
 
 def test_days_of_two_markets_are_different_days():

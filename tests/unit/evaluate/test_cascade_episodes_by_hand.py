@@ -11,6 +11,7 @@ from forcedflow.evaluate.cascade_episodes import (
     APART,
     CASCADE,
     LEAST_SHARE,
+    LONELY,
     NO_CASCADE,
     WINDOW,
     find_cascades,
@@ -121,11 +122,13 @@ def test_a_push_taken_whatever_followed_may_be_another_cascade():
     assert found.first.tolist() == [100, day + 100, 4 * day + 100]
 
 
-def test_a_cascade_without_a_push_alike_is_left_out():
+def test_a_cascade_without_a_push_alike_is_in_no_pair():
     market = tape(2_000, lows={100: 0.01, 1_540: 0.02}, forced={100: 2 * ENOUGH})
     followed = follow(market)
-    found, _ = match_pushes(market, followed, find_cascades(market, followed))
-    assert found.size == 0
+    found, pair = match_pushes(market, followed, find_cascades(market, followed))
+    assert found.kind.tolist() == [LONELY]
+    assert found.cascade.tolist() == [True]
+    assert pair.tolist() == [-1]
 
 
 def test_new_ground_is_what_lies_beyond_the_last_extreme():
