@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from forcedflow.liquidation_map import Market
     from forcedflow.store import Lake
 
-Product: TypeAlias = Literal["map", "magnet", "cascade"]
+Product: TypeAlias = Literal["map", "magnet", "cascade", "second-leg", "signals"]
 _WEEK_MS = 7 * 86_400_000
 
 
@@ -58,7 +60,9 @@ def run(
     ----------
     product
         map: expected liquidations. magnet: whether the price is drawn to clusters, no fit needed.
-        cascade: what followed a freeze of the ladder, or pushes on simulated markets.
+        cascade: what followed a freeze of the ladder, or pushes on simulated markets. signals: what
+        followed where one fired, beside moments alike; the record that readings quote.
+        second-leg: what plans stated after an impulse hit a cluster came to, costs included.
     symbol
         Symbols, joined by commas.
     venue
@@ -78,7 +82,7 @@ def run(
     placebos
         Also score our map mirrored, permuted by day, a day stale, and with its weights shuffled.
     trial
-        cascade only: score on simulated markets whose causes are known; takes minutes, no lake.
+        cascade, second-leg and signals: score on simulated markets; takes minutes, no lake.
     lake
         Folder of the lake; the setting by default.
     out
@@ -88,6 +92,8 @@ def run(
     """
     from forcedflow.evaluate.scorecard import adjust, document, markdown
 
+    asked = _Asked(symbol, venue, fit_to, from_, to, horizon, walk, placebos, trial, lake)
+    _refuse(product, asked)
     data: dict[str, Any] = {
         "hashes": {},
         "ranges": {},
@@ -95,41 +101,14 @@ def run(
         "missing": [],
         "simulated": [],
     }
-    if trial and product != "cascade":
-        raise UsageError("--trial is of cascades alone\nhint: forcedflow scorecard cascade --trial")
-    if product != "map" and (fit_to is not None or walk or placebos):
-        raise UsageError(
-            f"a scorecard of the {product} fits nothing itself, so there is no fit to place\n"
-            "hint: leave out --fit-to, --walk and --placebos"
-        )
-    if product == "cascade":
-        from forcedflow.cli.scorecard_cascade import score_cascades
-
-        if horizon is not None:
-            raise UsageError("a cascade is followed to --to\nhint: leave out --horizon")
-        held = _lake_if_any(lake) if trial else open_lake(lake)
-        instruments = [] if trial or held is None else _instruments(held, symbol, venue)
-        rows, note = score_cascades(held, instruments, from_, to, data, trial=trial)
-        venue = "sandbox" if trial else venue
-    elif product == "magnet":
-        from forcedflow.cli.scorecard_magnet import Followed, follow_symbols
-
-        followed = Followed.of(from_, _required(to), horizon or "24h")
-        held = open_lake(lake)
-        instruments = _instruments(held, symbol, venue)
-        rows, note = follow_symbols(held, instruments, followed, data), followed.note
-    else:
-        span = _Span.of(fit_to, from_, to, horizon or "1h", walk=walk)
-        held = open_lake(lake)
-        rows = _score_maps(held, _instruments(held, symbol, venue), span, data, placebos=placebos)
-        note = (
-            f"Fitted to {fit_to}, scored {from_ or fit_to} to {to}, {_how(span)}; "
-            "given the path, volume and open interest of each interval."
-        )
+    rows, note = _SCORED_BY[product](asked, data)
     if not rows:
         reasons = "; ".join(f"{m['symbol']}: {m['why']}" for m in data["missing"])
         raise NoDataError(f"nothing to score: {reasons}\nhint: forcedflow coverage")
     scored = adjust(rows)
+    if product == "signals" and not trial:
+        _keep_records(asked, scored, data)
+    venue = "sandbox" if trial else venue
     now = iso_time(datetime.now(UTC).timestamp() * 1000 // 1000 * 1000)
     title = f"{product}, {venue}" + (" — SIMULATED" if data["simulated"] else "")
     if out is not None:
@@ -143,24 +122,122 @@ def run(
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is scored and how, as a person stated it."""
+
+    symbol: str
+    venue: str
+    fit_to: str | None
+    from_: str | None
+    to: str | None
+    horizon: str | None
+    walk: bool
+    placebos: bool
+    trial: bool
+    lake: Path | None
+
+    def instruments(self, held: Lake) -> list[Instrument]:
+        return [
+            choose_instrument(held, name.strip(), self.venue) for name in self.symbol.split(",")
+        ]
+
+    def lake_if_any(self) -> Lake | None:
+        """Return the lake; for a simulated trial the one to remember it beside, where there is."""
+        try:
+            return open_lake(self.lake)
+        except NoDataError:
+            if self.lake is not None or not self.trial:
+                raise
+            return None
+
+
+def _refuse(product: Product, asked: _Asked) -> None:
+    """Refuse what says nothing of a product, before any waiting."""
+    if asked.trial and product not in _TRIALS:
+        raise UsageError(
+            f"--trial is of {', '.join(_TRIALS)} alone\nhint: forcedflow scorecard cascade --trial"
+        )
+    if product != "map" and (asked.fit_to is not None or asked.walk or asked.placebos):
+        raise UsageError(
+            f"a scorecard of the {product} fits nothing itself, so there is no fit to place\n"
+            "hint: leave out --fit-to, --walk and --placebos"
+        )
+    if product in _TRIALS and asked.horizon is not None:
+        raise UsageError(f"{_TRIALS[product]}\nhint: leave out --horizon")
+
+
+def _score_cascade(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
+    from forcedflow.cli.scorecard_cascade import score_cascades
+
+    held = asked.lake_if_any()
+    instruments = [] if asked.trial or held is None else asked.instruments(held)
+    return score_cascades(held, instruments, asked.from_, asked.to, data, trial=asked.trial)
+
+
+def _score_second_leg(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
+    from forcedflow.cli.scorecard_second_leg import score
+
+    held = None if asked.trial else open_lake(asked.lake)
+    instruments = [] if held is None else asked.instruments(held)
+    return score(held, instruments, asked.from_, asked.to, data)
+
+
+def _score_signals(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
+    from forcedflow.cli.scorecard_signals import score_signals
+
+    held = asked.lake_if_any()
+    instruments = [] if asked.trial or held is None else asked.instruments(held)
+    return score_signals(held, instruments, asked.from_, asked.to, data, trial=asked.trial)
+
+
+def _score_magnet(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
+    from forcedflow.cli.scorecard_magnet import Followed, follow_symbols
+
+    followed = Followed.of(asked.from_, _required(asked.to), asked.horizon or "24h")
+    held = open_lake(asked.lake)
+    return follow_symbols(held, asked.instruments(held), followed, data), followed.note
+
+
+def _score_map_product(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
+    horizon = asked.horizon or "1h"
+    span = _Span.of(asked.fit_to, asked.from_, asked.to, horizon, walk=asked.walk)
+    held = open_lake(asked.lake)
+    rows = _score_maps(held, asked.instruments(held), span, data, placebos=asked.placebos)
+    note = (
+        f"Fitted to {asked.fit_to}, scored {asked.from_ or asked.fit_to} to {asked.to}, "
+        f"{_how(span)}; given the path, volume and open interest of each interval."
+    )
+    return rows, note
+
+
+_SCORED_BY: dict[Product, Callable[[_Asked, dict[str, Any]], tuple[list[Row], str]]] = {
+    "map": _score_map_product,
+    "magnet": _score_magnet,
+    "cascade": _score_cascade,
+    "second-leg": _score_second_leg,
+    "signals": _score_signals,
+}
+
+# Products that can be tried on simulated markets, and what their horizon is instead of a choice.
+_TRIALS: dict[Product, str] = {
+    "cascade": "a cascade is followed to --to",
+    "second-leg": "a second leg has its own four hours",
+    "signals": "signals are scored over 4 and 24 hours",
+}
+
+
+def _keep_records(asked: _Asked, scored: list[Row], data: dict[str, Any]) -> None:
+    from forcedflow.cli.scorecard_signals import keep_records
+
+    held = open_lake(asked.lake)
+    keep_records(held, scored, asked.instruments(held), asked.from_, asked.to, data)
+
+
 def _required(to: str | None) -> str:
     if to is None:
         raise UsageError("the scored span needs an end\nhint: --to 2026-03-15")
     return to
-
-
-def _lake_if_any(lake: Path | None) -> Lake | None:
-    """Return the lake that a simulated trial is remembered beside, where there is one."""
-    try:
-        return open_lake(lake)
-    except NoDataError:
-        if lake is not None:
-            raise
-        return None
-
-
-def _instruments(held: Lake, symbols: str, venue: str) -> list[Instrument]:
-    return [choose_instrument(held, name.strip(), venue) for name in symbols.split(",")]
 
 
 class _Span:
@@ -247,7 +324,7 @@ def _map_rows(
             "symbol": symbol,
             "venue": instrument.venue,
             "data": data["hashes"][symbol],
-            "more": [_digest(frame) for frame in (market.trade_klines, market.funding)],
+            "more": [digest(frame) for frame in (market.trade_klines, market.funding)],
             "brackets": repr(market.schedule),
             "rule": repr(market.rule),
             "span": [span.fit_to_ms, span.from_ms, span.to_ms, span.length_ms, span.walk],
@@ -315,13 +392,14 @@ def record_inputs(
     data: dict[str, Any], symbol: str, frames: dict[str, pl.DataFrame], *, simulated: bool
 ) -> None:
     """Write digests and ranges of what a symbol's rows rest on into ``data``."""
-    data["hashes"][symbol] = {name: _digest(frame) for name, frame in frames.items()}
+    data["hashes"][symbol] = {name: digest(frame) for name, frame in frames.items()}
     data["ranges"][symbol] = {name: _range(frame) for name, frame in frames.items()}
     if simulated:
         data["simulated"].append(symbol)
 
 
-def _digest(frame: pl.DataFrame) -> str:
+def digest(frame: pl.DataFrame) -> str:
+    """Return the digest of a frame's bytes."""
     import io
 
     buffer = io.BytesIO()

@@ -127,12 +127,17 @@ def write_artefact(root: Path, artefact: MapArtefact) -> Path:
     if problem := _problem(artefact):
         raise DataError(f"artefact of {artefact.venue} {artefact.symbol}: {problem}")
     sealed = msgspec.structs.replace(artefact, content_hash=_digest(artefact))
-    folder = _folder(root, sealed.kind, sealed.venue, sealed.symbol)
+    folder = artefact_folder(root, sealed.kind, sealed.venue, sealed.symbol)
+    return write_whole(folder / f"{sealed.name}.json", msgspec.json.encode(sealed) + b"\n")
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file so that it is whole and on the disk when this returns, or not there at all."""
+    folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{sealed.name}.json"
-    unfinished = folder / f".{sealed.name}.{os.getpid()}"
+    unfinished = folder / f".{path.stem}.{os.getpid()}"
     with unfinished.open("wb") as file:
-        file.write(msgspec.json.encode(sealed) + b"\n")
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
@@ -200,7 +205,7 @@ def newest_artefact(
     DamagedFileError
         If one that comes into question is damaged.
     """
-    folder = _folder(root, kind, venue, symbol)
+    folder = artefact_folder(root, kind, venue, symbol)
     by_day: dict[str, list[Path]] = {}
     for path in folder.glob("????-??-??-*.json") if folder.is_dir() else ():
         by_day.setdefault(path.name[:10], []).append(path)
@@ -212,7 +217,8 @@ def newest_artefact(
     return None
 
 
-def _folder(root: Path, kind: str, venue: str, symbol: str) -> Path:
+def artefact_folder(root: Path, kind: str, venue: str, symbol: str) -> Path:
+    """Return where artefacts of one kind and market are kept in the lake at ``root``."""
     return root / _FOLDER / kind / quote(venue, safe="+") / quote(symbol, safe="")
 
 

@@ -117,7 +117,10 @@ def test_the_trial_is_remembered_beside_a_lake(lake, capsys, monkeypatch):
         (("cascade", "--trial", "--from", "2024-01-20"), "its own days"),
         (("cascade", "--trial", "--walk"), "fits nothing itself"),
         (("cascade", "--horizon", "1h", *CASE), "followed to --to"),
-        (("map", "--trial", "--to", "2024-01-20"), "of cascades alone"),
+        (
+            ("map", "--trial", "--to", "2024-01-20"),
+            "--trial is of cascade, second-leg, signals alone",
+        ),
         (("map", "--fit-to", "2024-01-20"), "needs an end"),
         (("magnet", "--from", "2024-01-20"), "needs an end"),
     ],

@@ -1,0 +1,323 @@
+"""Scores of signals: what followed where one fired, against moments alike at which nobody looked.
+
+In:  `Judged` rows, `Outcomes`, moments. [UTC ms]   Out: `Sample`, `Contrast`. [1, σ]
+Pure: NumPy in, NumPy out; randomness is a seed; no I/O, no clock.
+
+A signal fires where it turns on; six hours must pass before it may fire again. Each time is
+compared with every moment of the same market of the same hour of the week and decile of volatility
+whose own horizon does not overlap; where those are too few, the hour of the week gives way step by
+step, the volatility never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forcedflow.evaluate.map_scores import day_counts
+from forcedflow.evaluate.scorecard import DRAWS, SEED
+from forcedflow.features.grid import Bools, steps
+from forcedflow.signals.score import LEAST_KNOWN, WEIGHTS
+from forcedflow.signals.signal import BOTH, DOWN, NONE, OFF, ON, UNKNOWN, UP, Judged, judged
+from forcedflow.signals.threshold import EXTREME, trailing_quantile
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, F8x2
+
+REFRACTORY_MS = 6 * HOUR_MS
+"""Least time from one firing to the next. [ms]"""
+
+APART_MS = DAY_MS
+"""Least time between a firing and the moments it is compared with. [ms]"""
+
+LEAST_MATCHES, LEAST_MATCH_DAYS = 20, 5
+"""Moments, and days among them, without which a firing is not scored."""
+
+DECILES = 10
+
+LEVELS = ("hour of the week", "hour and part of the week", "hour")
+"""What moments have in common besides the decile of volatility, the strictest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """Where a signal turned on, ``n`` times.
+
+    Parameters
+    ----------
+    at : ndarray of int, shape (n,)
+        Moments, as places in the table.
+    direction : ndarray of int, shape (n,)
+        `DOWN`, `UP` or `BOTH`.
+    """
+
+    at: I8
+    direction: I8
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Moments alike, for each of ``n`` firings.
+
+    Parameters
+    ----------
+    fired : Fired
+        Those that have enough of them.
+    pools : tuple of ndarray of int
+        Moments alike.
+    by_level : mapping of str to int
+        How many firings were matched by what; under ``none`` how many were not.
+    """
+
+    fired: Fired
+    pools: tuple[I8, ...]
+    by_level: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One outcome of ``n`` firings and of their matches, by day.
+
+    Parameters
+    ----------
+    outcome : ndarray, shape (n,)
+    day : ndarray of int, shape (n,)
+        Days since the epoch.
+    matched_sum, matched_count : ndarray, shape (n, d)
+        Sum and number of the matches' outcomes on each day of the calendar.
+    calendar : ndarray of int, shape (d,)
+        Days since the epoch, one after the other; the same for every sample that is pooled.
+    """
+
+    outcome: F8
+    day: I8
+    matched_sum: F8x2
+    matched_count: F8x2
+    calendar: I8
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Mean outcome of firings and of moments alike, with the difference over days drawn again.
+
+    Parameters
+    ----------
+    value, matched, gain : float
+        Ours, theirs, and ours less theirs.
+    drawn : ndarray, shape (draws,)
+        The difference in every draw.
+    """
+
+    value: float
+    matched: float
+    gain: float
+    drawn: F8
+
+
+def fire(found: Judged) -> Fired:
+    """Return where a signal fired.
+
+    Parameters
+    ----------
+    found : Judged
+
+    Returns
+    -------
+    Fired
+        Moments at which it is on and was known to be off the moment before, each at least
+        `REFRACTORY_MS` after the last. When it comes out of the unknown nobody knows since when.
+    """
+    verdict = found.verdict
+    rises = np.flatnonzero((verdict[1:] == ON) & (verdict[:-1] == OFF)) + 1
+    kept: list[int] = []
+    for at in rises.tolist():
+        if not kept or at - kept[-1] >= steps(REFRACTORY_MS):
+            kept.append(at)
+    chosen = np.array(kept, dtype=np.int64)
+    return Fired(chosen, found.direction[chosen].astype(np.int64))
+
+
+def judge_loading(found: Mapping[str, Judged], weights: Mapping[str, float] = WEIGHTS) -> Judged:
+    """Return the loading score at every moment, judged by its own trailing past.
+
+    Parameters
+    ----------
+    found : mapping of str to Judged
+        By signal, of one table.
+    weights : mapping of str to float
+
+    Returns
+    -------
+    Judged
+        The value is what `forcedflow.signals.score.load` makes of the readings of that moment. On
+        where it is above zero and not below its own quantile of the trailing thirty days; unknown
+        where there is no score.
+    """
+    weight = np.array([weights[name] for name in found])[:, None]
+    verdict = np.stack([one.verdict for one in found.values()])
+    risk = np.stack([one.direction for one in found.values()])
+    known_weight = (weight * (verdict != UNKNOWN)).sum(axis=0)
+    enough = known_weight >= LEAST_KNOWN * weight.sum()
+
+    def share(*risks: int) -> F8:
+        on = (weight * ((verdict == ON) & np.isin(risk, risks))).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(enough, 100.0 * on / known_weight, np.nan)
+
+    score, down, up = share(NONE, DOWN, UP, BOTH), share(DOWN, BOTH), share(UP, BOTH)
+    threshold = trailing_quantile(score, EXTREME)
+    return judged(
+        score,
+        threshold,
+        ~np.isnan(score) & ~np.isnan(threshold),
+        (score >= threshold) & (score > 0),
+        np.where(down == up, BOTH, np.where(down > up, DOWN, UP)),
+    )
+
+
+def shift(found: Judged, moments: int) -> Judged:
+    """Return what was judged so many moments earlier: the placebo, real readings at a wrong time.
+
+    Unknown before the first.
+    """
+    kept = max(found.verdict.size - moments, 0)
+    lead = found.verdict.size - kept
+    nothing = np.full(lead, np.nan)
+    return Judged(
+        np.concatenate([nothing, found.value[:kept]]),
+        np.concatenate([nothing, found.threshold[:kept]]),
+        np.concatenate([np.full(lead, UNKNOWN, np.int8), found.verdict[:kept]]),
+        np.concatenate([np.full(lead, NONE, np.int8), found.direction[:kept]]),
+    )
+
+
+def match(fired: Fired, times_ms: I8, volatility: F8, usable: Bools) -> Matched:
+    """Return moments alike for every firing.
+
+    Parameters
+    ----------
+    fired : Fired
+    times_ms : ndarray of int, shape (n,)
+        Moments. [UTC ms]
+    volatility : ndarray, shape (n,)
+        Of each moment; known where it is usable. [1]
+    usable : ndarray of bool, shape (n,)
+        Moments whose outcome and verdict are known. Firings at others are left out.
+
+    Returns
+    -------
+    Matched
+    """
+    by_level = dict.fromkeys((*LEVELS, "none"), 0)
+    chosen = np.flatnonzero(usable)
+    if not chosen.size:
+        return Matched(Fired(fired.at[:0], fired.direction[:0]), (), by_level)
+    edges = np.quantile(volatility[chosen], np.linspace(0, 1, DECILES + 1)[1:-1])
+    decile = np.searchsorted(edges, volatility, side="right")
+    hour, day = times_ms // HOUR_MS % 24, times_ms // DAY_MS
+    weekday = (day + 3) % 7  # the epoch began on a Thursday; 0 is Monday
+    alike = np.stack([weekday * 24 + hour, (weekday >= 5) * 24 + hour, hour]) * DECILES + decile
+    kept, pools = [], []
+    for place, at in enumerate(fired.at.tolist()):
+        if not usable[at]:
+            continue
+        apart = chosen[np.abs(times_ms[chosen] - times_ms[at]) >= APART_MS]
+        level = "none"
+        for name, key in zip(LEVELS, alike, strict=True):
+            pool = apart[key[apart] == key[at]]
+            if pool.size >= LEAST_MATCHES and np.unique(day[pool]).size >= LEAST_MATCH_DAYS:
+                kept.append(place)
+                pools.append(pool)
+                level = name
+                break
+        by_level[level] += 1
+    own = np.array(kept, dtype=np.int64)
+    return Matched(Fired(fired.at[own], fired.direction[own]), tuple(pools), by_level)
+
+
+def sample(matched: Matched, times_ms: I8, outcome: F8, calendar: I8) -> Sample:
+    """Return one outcome of firings and their matches.
+
+    Parameters
+    ----------
+    matched : Matched
+    times_ms : ndarray of int, shape (n,)
+        Moments. [UTC ms]
+    outcome : ndarray, shape (n,)
+        Known at every firing and match.
+    calendar : ndarray of int, shape (d,)
+        Days since the epoch that hold every moment.
+    """
+    at, day = matched.fired.at, times_ms // DAY_MS
+    place = day - calendar[0]
+    sums = np.zeros((at.size, calendar.size))
+    counts = np.zeros_like(sums)
+    for row, pool in enumerate(matched.pools):
+        sums[row] = np.bincount(place[pool], outcome[pool], calendar.size)
+        counts[row] = np.bincount(place[pool], minlength=calendar.size)
+    return Sample(outcome[at], day[at], sums, counts, calendar)
+
+
+def signed(one: Sample, sign: F8) -> Sample:
+    """Return a sample whose outcomes, and their matches', are taken times a sign per firing."""
+    return Sample(
+        one.outcome * sign,
+        one.day,
+        one.matched_sum * sign[:, None],
+        one.matched_count,
+        one.calendar,
+    )
+
+
+def select(one: Sample, chosen: Bools) -> Sample:
+    """Return the chosen firings of a sample."""
+    return Sample(
+        one.outcome[chosen],
+        one.day[chosen],
+        one.matched_sum[chosen],
+        one.matched_count[chosen],
+        one.calendar,
+    )
+
+
+def pool(samples: Sequence[Sample]) -> Sample:
+    """Return several markets' samples as one: their days are the same days."""
+    return Sample(
+        np.concatenate([one.outcome for one in samples]),
+        np.concatenate([one.day for one in samples]),
+        np.concatenate([one.matched_sum for one in samples]),
+        np.concatenate([one.matched_count for one in samples]),
+        samples[0].calendar,
+    )
+
+
+def contrast(one: Sample, block_days: int = 1, *, seed: int = SEED, draws: int = DRAWS) -> Contrast:
+    """Return the mean difference between firings and their matches.
+
+    Parameters
+    ----------
+    one : Sample
+        At least one firing.
+    block_days : int
+        Days drawn together: at least as many as an outcome touches. [d]
+    seed, draws : int
+        The same seed and calendar draw the same days, so that contrasts can be compared.
+
+    Returns
+    -------
+    Contrast
+        Every firing counts alike. Days are drawn for firings and matches at once, because both lie
+        on them; a firing none of whose matches was drawn is left out of that draw.
+    """
+    block = (one.calendar - one.calendar[0]) // block_days
+    weight = day_counts(int(block[-1]) + 1, seed=seed, draws=draws)[:, block]
+    own = weight[:, one.day - one.calendar[0]]
+    count = weight @ one.matched_count.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        theirs = (weight @ one.matched_sum.T) / count
+        own = np.where(count > 0, own, 0.0)
+        gains = np.where(count > 0, one.outcome - theirs, 0.0)
+        drawn = (own * gains).sum(axis=1) / own.sum(axis=1)
+    matched = float((one.matched_sum.sum(axis=1) / one.matched_count.sum(axis=1)).mean())
+    value = float(one.outcome.mean())
+    return Contrast(value, matched, value - matched, drawn)
