@@ -1,4 +1,4 @@
-"""Write ``docs/scorecard.md`` from recorded data: every row of the map's and the magnet's scorecards.
+"""Write ``docs/scorecard.md`` from recorded data: the map's, the magnet's and the cascade's scorecards.
 
 In:  ``FORCEDFLOW_REAL_DATA``.   Out: the page, real data alone; simulated results stand apart, in
      ``docs/theory/calibration.md`` and ``docs/theory/sandbox.md``.
@@ -16,6 +16,7 @@ import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import crash_onset
 from matplotlib.figure import Figure
 
 from forcedflow.cli.app import run
@@ -29,6 +30,29 @@ FILES = {
     "coinglass": ["coinglass/coinglass_BTC_1h.csv", "coinglass/coinglass_BTC_liquidation_1h.csv"],
 }
 VOLUME = {"candles": ["candles"]}
+FROZEN, FROZEN_TO = ("2026-02-05T12:00Z", "2026-02-05T18:00Z"), "2026-02-06T12:00Z"
+
+CASCADES = """\
+## cascade: two freezes before the fall of 6 February 2026, and the seconds of 10 October 2025
+
+Single cases, told because they are asked about; they prove nothing. What the engine is worth where causes
+are known stands in [the trial of cascades](theory/cascade-trial.md), simulated. Nothing was read after the
+freeze but what it is compared with. The mixture was fitted to 2026-01-26. **No book was held**: depth is
+from the day's volume, and its 10 and 90 % are a factor of 27 apart, so the interval of every row that depth
+enters is nearly empty of news. The shock that was not liquidations is not published, so where the fall
+should have ended is not scored.
+
+"""
+
+OCTOBER = """\
+
+**10 October 2025, what-if.** No open interest was held and the published bids were stale from about 15:00, so
+open interest (2, 5, 10 billion dollars), insurance fund (0.01 to 1 % of it), depth and the share of the fall
+that came for other reasons are stated. The fall of Binance's mark from 21:15 to 21:20 is given, at an even
+pace; only the seconds from the first liquidation to the first auto-deleveraging are compared, and they were
+printed by Hyperliquid. The table is printed by `python docs/crash_onset.py`.
+
+"""
 
 HEAD = """\
 # Scorecard
@@ -46,7 +70,8 @@ Benjamini and Hochberg's over the table. Rewritten by `python docs/scorecards.py
 and the interval of that gain is above zero. Over the price-history placebo `unif`, which knows no open
 interest at all, the gain is positive and its interval includes zero: until it does not, this is a
 price-history map with open interest as its scale. Without hourly volume the gain is smaller. Price is not
-drawn to clusters within what ninety days can tell.
+drawn to clusters within what ninety days can tell. Of cascades recorded data decide nothing: no book was
+held, and what pushed price is not published.
 
 """
 
@@ -86,6 +111,7 @@ def main() -> int:
             ),
         )
         parts += [_scored(arguments, lake, out, title) for title, arguments in runs]
+        parts.append(_cascades(lake, out, Path(named)))
         _plot(score, lake)
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     return 0
@@ -105,6 +131,22 @@ def _scored(arguments: list[str], lake: Path, out: Path, title: str) -> str:
     table = out.read_text(encoding="utf-8")
     heading, rest = table.split("\n", 1)
     return f"{heading}: {title}\n{rest}"
+
+
+def _cascades(lake: Path, out: Path, data: Path) -> str:
+    """Return the frozen cases of February and the onsets of October."""
+    if status := run(["train", "map", "--symbol", "BTC", "--fit-to", FIT_TO, "--lake", str(lake)]):
+        raise SystemExit(status)
+    cases = [
+        _scored(
+            ["scorecard", "cascade", "--symbol", "BTC", "--from", at, "--to", FROZEN_TO],
+            lake,
+            out,
+            f"frozen at {at}",
+        ).replace("## cascade", "### cascade", 1)
+        for at in FROZEN
+    ]
+    return "\n".join([CASCADES, *cases, OCTOBER, crash_onset.table(*crash_onset.crash(data))])
 
 
 def _plot(arguments: list[str], lake: Path) -> None:
