@@ -1,6 +1,6 @@
 """Generate the reference pages that are read off the code.
 
-In:  the declared tables, commands, errors, settings and features.
+In:  the declared tables, commands, errors, settings, features and signals.
 Out: Markdown under ``docs/reference``.
 No clock, no network, no lake: the same code gives the same bytes.
 
@@ -28,6 +28,8 @@ from forcedflow.errors import ForcedflowError
 from forcedflow.features.feature import Feature
 from forcedflow.features.registry import FEATURES
 from forcedflow.settings import FILE_ONLY, Settings, VenueSettings
+from forcedflow.signals.registry import SIGNALS
+from forcedflow.signals.score import WEIGHTS
 from forcedflow.tables import TABLES, Column, Table
 from forcedflow.units import format_age
 
@@ -74,6 +76,7 @@ def pages() -> dict[str, str]:
         "errors.md": _errors_page(),
         "settings.md": _settings_page(),
         "features.md": _features_page(),
+        "signals.md": _signals_page(),
     }
 
 
@@ -251,6 +254,29 @@ def _feature_row(feature: Feature) -> tuple[str, ...]:
         ", ".join(feature.tables) or "the clock",
         "–" if feature.max_age_ms is None else format_age(feature.max_age_ms),
     )
+
+
+def _signals_page() -> str:
+    text = (
+        "# Signals\n\n"
+        "Reasons why a cascade may be loading, in the order in which they are read; see\n"
+        "[their rules, and why each might be wrong](../theory/signals.md). A signal is on, off or\n"
+        "unknown; unknown names the table that is missing. Weights are those of the loading\n"
+        "score.\n\n"
+    )
+    heads = ("signal", "says", "value", "threshold", "reads", "weight")
+    rows = (
+        (
+            f"`{signal.name}`",
+            signal.title,
+            signal.unit,
+            signal.threshold_words,
+            ", ".join(signal.tables),
+            f"{WEIGHTS[signal.name]:g}",
+        )
+        for signal in SIGNALS
+    )
+    return _HEAD + text + _markdown_table(heads, rows)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:

@@ -9,7 +9,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from forcedflow.cli.model import choose_model
 from forcedflow.cli.options import (
     choose_instrument,
     console,
@@ -60,8 +59,7 @@ def run(
     left_out: list[dict[str, str]] = []
     for instrument in chosen or _held(held, venue):
         try:
-            trained = choose_model(held, instrument, "prior", at_ms)
-            found.append(read_market_signals(held, instrument, at_ms, trained))
+            found.append(read_market_signals(held, instrument, at_ms, None))
         except NoDataError as error:
             reason = str(error).split("\n")[0]
             left_out.append(

@@ -41,13 +41,13 @@ _LEAST_WIDE = 72
 _SCAN_COLUMNS = (
     ("market", False, 0),
     ("loading", True, 0),
-    ("down", True, 5),
-    ("up", True, 5),
-    ("pressure", True, 4),
-    ("crowding", True, 2),
+    ("down", True, 4),
+    ("up", True, 4),
+    ("pressure", True, 2),
+    ("crowding", True, 3),
     ("cluster below", True, 0),
     ("above", True, 0),
-    ("unknown", True, 3),
+    ("unknown", True, 5),
     ("on", False, 1),
 )
 
