@@ -79,16 +79,21 @@ def read_market_signals(
     ------
     NoDataError
         If neither a price nor open interest was known in the time that signals look back.
+    DamagedFileError
+        If the record of what such readings were worth is not what was written.
     """
     from forcedflow.asof.signals import read_signal_table
+    from forcedflow.evaluate.signal_record import record_words
     from forcedflow.report.signals_terminal import MarketSignals
     from forcedflow.signals.funding_bias import crowding
     from forcedflow.signals.pressure import gauge_now
     from forcedflow.signals.registry import read_signals
     from forcedflow.signals.score import load
+    from forcedflow.store.signal_record import newest_record
 
     table = read_signal_table(lake, instrument, at_ms, trained=trained)
-    readings = read_signals(table)
+    record = newest_record(lake.root, instrument.venue, instrument.symbol, at_ms)
+    readings = read_signals(table, None if record is None else record_words(record))
     return MarketSignals(
         symbol=instrument.symbol,
         venue=instrument.venue,
