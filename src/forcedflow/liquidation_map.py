@@ -50,6 +50,8 @@ class Market:
         The venue's margin rule in force.
     notes : tuple of str
         What had to be assumed to fill the rest, in words.
+    lent_by : str, optional
+        The market whose history this is, scaled, where the instrument's own is too short.
     """
 
     instrument: Instrument
@@ -61,6 +63,7 @@ class Market:
     schedule: BracketSchedule
     rule: MarginRule
     notes: tuple[str, ...] = ()
+    lent_by: str | None = None
 
     @property
     def simulated(self) -> bool:
@@ -130,10 +133,14 @@ class LiquidationMap:
     @property
     def model_words(self) -> str:
         """Return what the mixture is, in words that fit beside a number."""
+        lent_by = self.market.lent_by
+        ladder = f"ladder borrowed from {lent_by}, scaled; " if lent_by else ""
         if self.trained is None:
-            return "stated prior mixture, not calibrated"
-        borrowed = f", borrowed from {self.borrowed_from}" if self.borrowed_from else ""
-        return f"mixture calibrated on realised liquidations ({self.trained.name}{borrowed})"
+            return f"{ladder}stated prior mixture, not calibrated"
+        weights = f", borrowed from {self.borrowed_from}" if self.borrowed_from else ""
+        return (
+            f"{ladder}mixture calibrated on realised liquidations ({self.trained.name}{weights})"
+        )
 
     @property
     def range_words(self) -> str:
@@ -266,6 +273,7 @@ class LiquidationMap:
             },
             "bin_log_width": self.ladder.width,
             "notes": list(market.notes),
+            **({"ladder_lent_by": market.lent_by} if market.lent_by else {}),
         }
 
     def freshness(self) -> dict[str, Any]:
