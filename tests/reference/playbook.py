@@ -11,6 +11,8 @@ def impulses(series, rule, direction):
     """(start, seen, outcome, last place) of every impulse one way."""
     sign = -1 if direction == "down" else 1
     near, far = (series.high, series.low) if sign < 0 else (series.low, series.high)
+    # Where only closes are told, a move begins at a close.
+    near = [near[j] if series.ranged[j] else series.close[j] for j in range(series.size)]
     found, free, i = [], 0, 0
     while i < series.size:
         start = _start(series, rule, sign, near, free, i)
@@ -21,12 +23,17 @@ def impulses(series, rule, direction):
         def way(price, origin=near[start]):
             return sign * math.log(price / origin)
 
-        size, outcome, end = way(series.close[i]), "impulse", series.size - 1
-        for j in range(i + 1, series.size):
+        def given_back(j, start=start, way=way):
             furthest = max(way(price) for price in far[start + 1 : j + 1])
-            if (furthest - way(series.close[j])) / furthest > rule.retrace:
+            return (furthest - way(series.close[j])) / furthest
+
+        outcome, end = "impulse", series.size - 1
+        for j in range(i + 1, series.size):
+            paused = any(given_back(k) >= rule.pause for k in range(i, j))
+            before = max(way(price) for price in far[start + 1 : j])
+            if given_back(j) > rule.retrace:
                 outcome = "failed"
-            elif way(series.close[j]) >= size * (1 + rule.extension):
+            elif paused and way(series.close[j]) > before:
                 outcome = "ignited"
             elif series.event_ms[j] - series.event_ms[i] >= rule.life_ms:
                 outcome = "timed_out"
@@ -48,7 +55,9 @@ def _start(series, rule, sign, near, free, i):
     sigma = series.sigma_day[known[-1]] * math.sqrt(rule.window_ms / DAY_MS)
     # Of equal prices the latest: the move cannot have begun before it.
     start = max(window, key=lambda j: (-sign * near[j], j))
-    is_far = sign * math.log(series.close[i] / near[start]) >= rule.impulse_sigma * sigma
+    is_far = sign * math.log(series.close[i] / near[start]) >= max(
+        rule.impulse_sigma * sigma, rule.least
+    )
     return start if is_far else None
 
 

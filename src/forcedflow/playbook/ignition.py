@@ -3,12 +3,13 @@ r"""Ignition: an impulse that pauses, gives little back and goes on, as it is se
 In:  `PriceSeries`, bars or trades. [quote per base, UTC ms]   Out: `Ignition` values.
 Pure: NumPy in, values out; no I/O, no clock, no global state.
 
-The rule, the same way down and up. An *impulse* is a close at least `impulse_sigma` deviations from
-the furthest opposite price of the last `window_ms`, by the volatility that was known before the
-window began. From there on, within `life_ms`: it *fails* once the price has come back by more than
-`retrace` of the way; it *ignites* once a close lies a further `extension` of the impulse beyond it.
-Where open interest is known, whether contracts were closed on the way is said beside it, and where
-a feed of forced closes is heard, whether they burst. Thresholds are of the days before.
+The rule, the same way down and up. An *impulse* is a close at least `impulse_sigma` deviations, and
+`least`, from the furthest opposite price of the last `window_ms`, by the volatility that was known
+before the window began. It *pauses* once it has given back `pause` of the way, *fails* once it has
+given back more than `retrace`, and *ignites* once, after a pause, a close lies beyond its furthest
+price; for all that it has `life_ms`. Where open interest is known, whether contracts were closed on
+the way is said beside it, and where a feed of forced closes is heard, whether they burst.
+Thresholds are of the days before.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ class IgnitionRule:
         Time within which the impulse is made. [ms]
     impulse_sigma : float
         Its least size, in deviations of that time. [σ]
+    least : float
+        Its least size however calm it was, as a log return: in a calm, deviations pick noise. [1]
     retrace : float
         Share of the way that may be given back. [1]
     pause : float
         Share given back from which it is said to have paused. [1]
-    extension : float
-        Share of the impulse by which it must go on. [1]
     life_ms : int
         Time it has for that. [ms]
     oi_drop : float
@@ -63,9 +64,9 @@ class IgnitionRule:
 
     window_ms: int = 15 * MINUTE_MS
     impulse_sigma: float = 4.0
+    least: float = 0.003
     retrace: float = 0.5
     pause: float = 0.1
-    extension: float = 0.25
     life_ms: int = HOUR_MS
     oi_drop: float = 0.0025
     oi_quantile: float = 0.05
@@ -77,7 +78,7 @@ class IgnitionRule:
 BARS = IgnitionRule()
 """The rule for bars of one to five minutes."""
 
-TICKS = IgnitionRule(window_ms=MINUTE_MS, life_ms=10 * MINUTE_MS)
+TICKS = IgnitionRule(window_ms=MINUTE_MS, least=0.001, life_ms=10 * MINUTE_MS)
 """The rule for trades: the same shape within a minute."""
 
 
@@ -173,8 +174,11 @@ def _one_way(
     # Progress in the direction, so that both ways read alike.
     close = (sign * np.log(series.close)).tolist()
     ahead = (sign * np.log(series.low if direction == "down" else series.high)).tolist()
-    behind = (sign * np.log(series.high if direction == "down" else series.low)).tolist()
-    needed = (rule.impulse_sigma * _sigma_before(series, rule.window_ms)).tolist()
+    turns = _turns(series, direction)
+    behind = (sign * np.log(turns)).tolist()
+    sigma = _sigma_before(series, rule.window_ms)
+    # Unknown stays unknown: the maximum with NaN is NaN.
+    needed = np.maximum(rule.impulse_sigma * sigma, rule.least).tolist()
     event = series.event_ms.tolist()
     found: list[Ignition] = []
     lowest: deque[int] = deque()  # places with rising `behind`; the first is the window's extreme
@@ -190,12 +194,17 @@ def _one_way(
             continue
         start = lowest[0]
         ignition, end = _follow(
-            series, rule, direction, start, i, (close, ahead, behind), drop, burst, needed[i]
+            series, rule, direction, start, i, (close, ahead, turns), drop, burst, sigma[i]
         )
         found.append(ignition)
         free = i = end + 1
         lowest.clear()
     return found
+
+
+def _turns(series: PriceSeries, direction: Direction) -> F8:
+    """Furthest opposite price of each bar; where only closes are told, the close itself."""
+    return np.where(series.ranged, series.high if direction == "down" else series.low, series.close)
 
 
 def _push(lowest: deque[int], behind: list[float], i: int) -> None:
@@ -210,14 +219,14 @@ def _follow(
     direction: Direction,
     start: int,
     seen: int,
-    path: tuple[list[float], list[float], list[float]],
+    path: tuple[list[float], list[float], F8],
     drop: F8,
     burst: tuple[F8, F8],
-    needed: float,
+    sigma: float,
 ) -> tuple[Ignition, int]:
     """Follow an impulse from where it was seen; return it and the last place that belongs to it."""
-    close, ahead, behind = path
-    origin = behind[start]
+    close, ahead, turns = path
+    origin = SIGN[direction] * float(np.log(turns[start]))
     size = close[seen] - origin
     furthest = max(ahead[start + 1 : seen + 1])
     oi_then = float(series.open_interest[start])
@@ -230,8 +239,9 @@ def _follow(
     last = series.size - 1
     for i in range(seen, series.size):
         known = int(series.known_ms[i])
-        furthest = max(furthest, ahead[i])
+        before, furthest = furthest, max(furthest, ahead[i])
         given_back = (furthest - close[i]) / (furthest - origin)
+        goes_on = pause_ms is not None and close[i] > before
         if pause_ms is None and given_back >= rule.pause:
             pause_ms = known
         if oi_drop_ms is None and series.open_interest[i] <= oi_then * (1 - drop[i]):
@@ -242,7 +252,7 @@ def _follow(
             continue
         if given_back > rule.retrace:
             outcome = "failed"
-        elif close[i] - origin >= size * (1 + rule.extension):
+        elif goes_on:
             outcome = "ignited"
         elif series.event_ms[i] - series.event_ms[seen] >= rule.life_ms:
             outcome = "timed_out"
@@ -255,9 +265,9 @@ def _follow(
             start=start,
             seen=seen,
             start_ms=int(series.event_ms[start]),
-            start_price=float(series.high[start] if direction == "down" else series.low[start]),
+            start_price=float(turns[start]),
             impulse_ms=int(series.known_ms[seen]),
-            size_sigma=rule.impulse_sigma * size / needed,
+            size_sigma=float(size / sigma),
             impulse=size,
             pause_ms=pause_ms,
             oi_drop_ms=oi_drop_ms,
