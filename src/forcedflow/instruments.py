@@ -110,8 +110,10 @@ def parse_symbol(text: str, venue: str = "binance") -> Instrument:
     ('ETH/USDT:USDT', 'BTC/USDT:USDT')
     """
     name = text.strip()
-    # Hyperliquid alone tells kPEPE from KPEPE.
+    # Hyperliquid alone tells kPEPE from KPEPE; no coin of it is all small letters.
     has_case = venue == "hyperliquid"
+    if has_case and name.islower():
+        name = name.upper()
     if matched := _UNIFIED.match(name):
         base = matched["base"] if has_case else matched["base"].upper()
         settle = matched["settle"]

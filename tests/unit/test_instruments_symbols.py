@@ -55,6 +55,8 @@ def test_small_letters_mean_the_same_coin_and_contract():
     assert parse_symbol("eth-usdt-swap", "okx") == parse_symbol("ETH-USDT-SWAP", "okx")
     assert parse_symbol("btc/usdt:usdt") == parse_symbol("BTC/USDT:USDT")
     assert parse_symbol("kPEPE/USDC:USDC", "hyperliquid").base == "kPEPE"
+    for name in ("btc", "btc/usdc:usdc"):
+        assert parse_symbol(name, "hyperliquid").symbol == "BTC/USDC:USDC"
 
 
 @pytest.mark.parametrize("venue", ["okx", "gate", "kucoin", "mexc", "bitget"])

@@ -137,6 +137,25 @@ def test_hyperliquid_names_both_sides_of_a_trade_and_tells_the_book_whole():
                 assert told["data"]["levels"] == [[{"px": "1.0", "sz": "2.0", "n": 1}], []]
 
 
+def test_hyperliquid_merges_bids_down_and_asks_up_and_does_not_say_so():
+    book = BookChange(
+        NOW_MS,
+        ((63_999.5, 1.0), (63_951.0, 2.0), (63_899.0, 4.0)),
+        ((64_000.5, 1.0), (64_100.0, 2.0)),
+    )
+    asked = {
+        "method": "subscribe",
+        "subscription": {"type": "l2Book", "coin": "BTC", "nSigFigs": 3},
+    }
+    with FakeHyperliquid() as fake:
+        _, told = _hear(fake, "/ws", asked, "l2Book 3", book, messages=2)
+    assert told["channel"] == "l2Book"
+    sides = [
+        [(float(one["px"]), float(one["sz"])) for one in side] for side in told["data"]["levels"]
+    ]
+    assert sides == [[(63_900, 3), (63_800, 4)], [(64_100, 3)]]
+
+
 @pytest.mark.parametrize("fake_class", [FakeBinance, FakeBybit])
 def test_pages_of_bars_keep_the_order_and_the_span_of_their_venue(fake_class):
     tape = Tape(1)

@@ -165,7 +165,10 @@ def _plan(
     listed = {instrument.symbol: instrument for instrument in venue.instruments()}
     found: dict[str, Instrument] = {}
     for text in symbols:
-        symbol = parse_symbol(text, venue.name).symbol
+        try:
+            symbol = parse_symbol(text, venue.name).symbol
+        except UsageError:
+            symbol = text  # another venue's name of a contract
         if symbol in listed:
             found[symbol] = listed[symbol]
         else:

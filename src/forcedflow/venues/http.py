@@ -324,8 +324,8 @@ def _refused(body: bytes) -> int:
         return 0
     try:
         refusal = _refusal.decode(body)
-    except msgspec.DecodeError:
-        return 0
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 0  # what it is, its own parser says
     return refusal.ret_code if refusal.ret_code in _TOO_MANY else min(refusal.code, 0)
 
 

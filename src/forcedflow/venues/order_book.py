@@ -25,6 +25,23 @@ BAND_PCT = (0.2, 1.0, 2.0, 3.0, 4.0, 5.0)
 """Distances from the mid price of the bands, as Binance's own archive has them. [%]"""
 
 
+STRAY_MS = 60_000
+"""A time that is so far before the one awaited says that an earlier one was wrong. [ms]"""
+
+
+def is_due(event_ms: int, next_ms: int) -> bool:
+    """Return whether something is to be kept at ``event_ms`` that is due at ``next_ms``.
+
+    One time far ahead of all others, once sent, must not be the last at which anything is kept.
+
+    Examples
+    --------
+    >>> [is_due(event_ms, 100_000) for event_ms in (99_999, 100_000, 30_000)]
+    [False, True, True]
+    """
+    return event_ms >= next_ms or next_ms - event_ms > STRAY_MS
+
+
 class OrderBook:
     """Both sides of one symbol's book.
 
@@ -98,7 +115,7 @@ class OrderBook:
         rows : RowBuffer
             Where rows go.
         """
-        if not self.ready or event_ms < self._next_snapshot_ms:
+        if not self.ready or not is_due(event_ms, self._next_snapshot_ms):
             return
         best = self.best()
         if best is None:
@@ -120,7 +137,7 @@ class OrderBook:
                     source=self.source,
                     precedence=PRECEDENCE_STREAM,
                 )
-        if event_ms >= self._next_bands_ms:
+        if is_due(event_ms, self._next_bands_ms):
             self._next_bands_ms = event_ms - event_ms % BANDS_EVERY_MS + BANDS_EVERY_MS
             mid = sum(best) / 2
             self._keep_bands(event_ms, mid, -1, bids, rows)

@@ -568,3 +568,18 @@ def test_requests_of_one_kind_are_counted_together_however_many_are_asked_about(
     health, _ = _record(lake, [[OPENED, *frames]])
     counted = {one.connection: one.messages for one in health.venues[0].connections}
     assert counted == {"market": 0, "rest:interest": 0, "rest:state": 500}
+
+
+def test_another_venues_name_of_a_contract_costs_no_other_symbol(lake, caplog):
+    told = ToldFollower([[OPENED]])
+
+    async def run():
+        stop = asyncio.Event()
+        stop.set()
+        return await record(
+            [venue()], ["BTC-USDT-SWAP", "BTC"], lake, stop=stop, follow=lambda *_: told
+        )
+
+    health = asyncio.run(run())
+    assert health.venues[0].symbols == (BTC.symbol,)
+    assert "BTC-USDT-SWAP" in caplog.text

@@ -227,6 +227,7 @@ def test_a_refusal_dressed_as_success_is_still_one():
         b'{"retCode":0,"retMsg":"OK"}',
         b'{"retCode":10001,"retMsg":"params error"}',
         b'{"code":"x"}',
+        b'{"msg":"\xff"}',
         b"{",
         b"null",
         b"",

@@ -4,13 +4,15 @@ In:  facts.   Out: the messages of a venue that publishes accounts instead of li
 Free of the connector; written from the exchange's documentation.
 
 What it is like: trades name the buyer and the seller; the book comes whole each time, so it has no
-sequence; candles are told while they grow and never said to be closed; a context has no time and
-counts both sides of open interest.
+sequence, and merged to fewer digits where that is asked for, which no message says; candles are
+told while they grow and never said to be closed; a context has no time and counts both sides of
+open interest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -35,6 +37,7 @@ _F = TypeVar("_F", bound="Fact")
 
 COIN = "BTC"
 _BOOK_LEVELS = 20
+_BOOKS = {"l2Book": None, "l2Book 4": 4, "l2Book 3": 3}
 
 
 class FakeHyperliquid(FakeExchange):
@@ -64,8 +67,8 @@ class FakeHyperliquid(FakeExchange):
         return ({"channel": "subscriptionResponse", "data": asked},)
 
     def greet(self, channel: str) -> Iterable[Message]:
-        if channel == "l2Book" and self.books["linear"].past:
-            yield self._book_message()
+        if channel in _BOOKS and self.books["linear"].past:
+            yield self._book_message(channel)
         if channel == "activeAssetCtx" and self._facts(Mark):
             yield self._context_message()
 
@@ -80,7 +83,7 @@ class FakeHyperliquid(FakeExchange):
         elif isinstance(fact, OpenInterest | Mark) and self._facts(Mark):
             yield self._context_message()
         elif isinstance(fact, BookChange):
-            yield self._book_message()
+            yield from map(self._book_message, _BOOKS)
 
     def bundle(self, messages: list[Message]) -> list[Message]:
         # What one block traded comes together.
@@ -95,12 +98,14 @@ class FakeHyperliquid(FakeExchange):
             found.append(message)
         return found
 
-    def _book_message(self) -> Message:
-        return Message("l2Book", {"channel": "l2Book", "data": self._book()})
+    def _book_message(self, channel: str) -> Message:
+        return Message(channel, {"channel": "l2Book", "data": self._book(_BOOKS[channel])})
 
-    def _book(self) -> Json:
+    def _book(self, digits: int | None = None) -> Json:
         book = self.books["linear"]
         bids, asks = book.levels()
+        if digits is not None:
+            bids, asks = _merged(bids, digits, math.floor), _merged(asks, digits, math.ceil)
         return {
             "coin": COIN,
             "time": max(book.past, default=0),
@@ -217,12 +222,25 @@ class FakeHyperliquid(FakeExchange):
 def _channel(subscription: dict[str, str]) -> str:
     if subscription["type"] == "candle":
         return f"candle {subscription['interval']}"
+    if "nSigFigs" in subscription:
+        return f"{subscription['type']} {subscription['nSigFigs']}"
     return subscription["type"]
 
 
 def _interval(interval_ms: int) -> str:
     minutes = interval_ms // 60_000
     return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h"
+
+
+def _merged(
+    levels: tuple[Level, ...], digits: int, rounded: Callable[[float], int]
+) -> tuple[Level, ...]:
+    sizes: dict[float, float] = {}
+    for price, size in levels:
+        step = 10.0 ** (math.floor(math.log10(price)) + 1 - digits)
+        edge = rounded(price / step) * step
+        sizes[edge] = round(sizes.get(edge, 0.0) + size, 8)
+    return tuple(sizes.items())
 
 
 def _levels(levels: tuple[Level, ...]) -> Json:

@@ -22,7 +22,7 @@ from typing import Final
 from forcedflow.venues.base import PRECEDENCE_STREAM
 from forcedflow.venues.hyperliquid.messages import Book, Level
 from forcedflow.venues.hyperliquid.spec import VENUE
-from forcedflow.venues.order_book import BAND_PCT, BANDS_EVERY_MS, OrderBook
+from forcedflow.venues.order_book import BAND_PCT, BANDS_EVERY_MS, OrderBook, is_due
 from forcedflow.venues.row_buffer import RowBuffer
 
 DIGITS: Final = (4, 3)
@@ -75,7 +75,7 @@ class CoarseBooks:
             finer_pct = (max(finer_pct[0], known[0]), max(finer_pct[1], known[1]))
         far = [sign * (levels[-1].px / mid - 1) * 100 for sign, levels in self._sides(book)]
         self._reach_pct[digits] = (far[0], far[1])
-        if book.time < self._next_ms.get(digits, 0):
+        if not is_due(book.time, self._next_ms.get(digits, 0)):
             return
         self._next_ms[digits] = book.time - book.time % BANDS_EVERY_MS + BANDS_EVERY_MS
         for (sign, levels), covered_pct, reach_pct in zip(

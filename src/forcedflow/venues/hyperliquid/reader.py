@@ -195,6 +195,7 @@ class HyperliquidReader:
             return  # a question of our own that failed, and that is asked again
         self._was_cut.add(name)
         if name == BOOKS:
+            self._book_ms.clear()
             for book in self._books.values():
                 book.clear()
         elif name in COARSE:
@@ -286,7 +287,7 @@ class HyperliquidReader:
         if symbol is None:
             return
         minute_ms = received_ms - received_ms % MINUTE_MS
-        if self._state_minute_ms.get(coin, -1) < minute_ms:
+        if self._state_minute_ms.get(coin) != minute_ms:
             self._state_minute_ms[coin] = minute_ms
             parse.add_context(
                 symbol, state.ctx, received_ms, rows, "activeAssetCtx", PRECEDENCE_STREAM
@@ -299,10 +300,10 @@ class HyperliquidReader:
         # The venue has no bars of the mark price. It sends the mark about every third second, with
         # no time on it, so that our clock decides which minute it belongs to.
         bar = self._marks.get(coin)
-        if bar is not None and bar.minute_ms >= minute_ms:
+        if bar is not None and bar.minute_ms == minute_ms:
             bar.high, bar.low, bar.close = max(bar.high, mark), min(bar.low, mark), mark
             return
-        if bar is not None and bar.is_whole:
+        if bar is not None and bar.is_whole and bar.minute_ms < minute_ms:
             end_ms = bar.minute_ms + MINUTE_MS
             prices = (bar.open, bar.high, bar.low, bar.close)
             rows.add(
@@ -320,4 +321,6 @@ class HyperliquidReader:
                 source=f"{VENUE}:activeAssetCtx",
                 precedence=PRECEDENCE_STREAM,
             )
-        self._marks[coin] = _MarkBar(minute_ms, mark, mark, mark, mark, bar is not None)
+        # Where our clock was set back, the minute is neither the first nor whole.
+        is_whole = bar is not None and bar.minute_ms < minute_ms
+        self._marks[coin] = _MarkBar(minute_ms, mark, mark, mark, mark, is_whole)

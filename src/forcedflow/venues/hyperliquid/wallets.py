@@ -147,7 +147,8 @@ class WalletBook:
             self._credited_ms = now_ms
         elapsed = max(now_ms - self._credited_ms, 0)
         self._credit = min(self._credit + elapsed * self._per_minute / MINUTE_MS, _BURST)
-        self._credited_ms = max(now_ms, self._credited_ms)
+        # A clock that was set back goes on from where it is.
+        self._credited_ms = now_ms
         if self._credit < 1:
             return []
         if not self._queue and not self._waiting:
@@ -192,7 +193,7 @@ class WalletBook:
         # In the order of asking, so the first that may still be answered ends the search.
         while self._waiting:
             account, asked_ms = next(iter(self._waiting.items()))
-            if now_ms - asked_ms < ANSWER_WITHIN_MS:
+            if abs(now_ms - asked_ms) < ANSWER_WITHIN_MS:
                 return None
             del self._waiting[account]
         if self._queue or not self._asked_of_round:
@@ -210,7 +211,7 @@ class WalletBook:
         return Snapshot(self._answered_ms, self._available_ms, held)
 
     def _begin(self, now_ms: int) -> None:
-        if not self._wallets or (self._ended_ms and now_ms - self._ended_ms < _BETWEEN_ROUNDS_MS):
+        if not self._wallets or abs(now_ms - self._ended_ms) < _BETWEEN_ROUNDS_MS:
             return
         ranked = self.ranking()
         room = max(self._per_round - len(self._named), 0)

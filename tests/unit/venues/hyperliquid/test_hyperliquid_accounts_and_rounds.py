@@ -338,3 +338,19 @@ def test_a_share_of_nothing_of_two_symbols_or_of_an_unknown_total_is_refused():
 def test_the_request_goes_to_the_venue_that_was_configured():
     _, (request, *_) = read(reader(), message("trades", [trade()], connection=POSITIONS))
     assert request.send.keywords["root"] == ROOT
+
+
+def test_a_clock_that_was_set_back_does_not_end_the_rounds():
+    book = WalletBook([ALICE], per_minute=60)
+    day = 86_400_000
+    assert book.due(T0 + day) == [ALICE]
+    book.answered(ALICE, AccountState(None, ()), T0 + day)
+    assert book.snapshot(T0 + day) is not None
+    assert book.due(T0) == []
+    assert book.due(T0 + 10_000) == [ALICE]
+    # An answer that was asked for by the wrong clock is not waited for longer than any other.
+    book = WalletBook([ALICE], per_minute=60)
+    assert book.due(T0 + day) == [ALICE]
+    assert book.snapshot(T0) is None
+    assert book.due(T0) == []
+    assert book.due(T0 + 10_000) == [ALICE]

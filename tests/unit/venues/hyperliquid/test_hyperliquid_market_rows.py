@@ -106,6 +106,33 @@ def test_a_minute_of_marks_is_a_bar_once_the_next_begins_and_the_first_is_left_o
     assert "klines" not in rows
 
 
+def test_a_clock_that_was_set_back_does_not_end_open_interest_and_bars_of_the_mark():
+    def mark(second):
+        return message("activeAssetCtx", {"coin": "BTC", "ctx": context()}, T0 + second * 1000)
+
+    day = 86_400
+    own = reader()
+    read(own, mark(day), mark(day + 61))
+    rows, _ = read(own, *(mark(second) for second in (10, 61, 121, 181)))
+    assert [row["event_time"] for row in rows["open_interest"]] == [
+        _at(T0 + minute * MINUTE) for minute in range(4)
+    ]
+    # The minute in which it was set back was not heard from its beginning.
+    assert [row["event_time"] for row in rows["klines"]] == [
+        _at(T0 + 2 * MINUTE),
+        _at(T0 + 3 * MINUTE),
+    ]
+
+
+def test_a_book_from_far_ahead_is_the_last_only_until_the_connection_is_made_anew():
+    own = reader()
+    read(own, message("l2Book", book(time=T0 + 10**9), connection="books"))
+    late = message("l2Book", book(time=T0), connection="books")
+    assert read(own, late) == ({}, [])
+    rows, _ = read(own, closed("books"), opened("books"), late)
+    assert {row["event_time"] for row in rows["order_book"]} == {_at(T0)}
+
+
 def test_a_bar_is_closed_once_a_later_one_has_begun():
     own = reader()
     running = [message("candle", candle(c=c, v=v)) for c, v in (("64001.0", "1"), ("64005.0", "2"))]
