@@ -4,10 +4,11 @@ In:  `LegPlan`, `PriceSeries`, depth, fees. [quote per base, USD, bps]   Out: `L
 Pure: values in, values out; no I/O, no clock, no global state.
 
 A stop order beyond the extreme, known from when the plan was. The first bar that counts is the
-first that begins then. Where bars carry highs and lows, orders fill at their level or, where the
-bar opens beyond it, at its open; where only closes are told, at the close that is at or beyond the
+first that begins then. Where bars carry highs and lows, orders fill at their level, an entry that the bar
+opens beyond at its open; where only closes are told, at the close that is at or beyond the
 level, for nobody could have traded at the level then. The bar of the entry is looked at as well,
-and where it holds both, the invalidation came first. A plan that is not filled came to zero.
+and where it holds both, the invalidation came first. A bar is taken to open where the last one
+closed. A plan that is not filled came to zero.
 """
 
 from __future__ import annotations
@@ -131,21 +132,21 @@ def _follow_exit(
 ) -> tuple[End, float, int]:
     """Return how, at which progress and in which bar it is left; the last close at the latest."""
     for k in range(start, len(close)):
-        left = _leave(ranged[k], close[k - 1], close[k], ahead[k], behind[k], stop, goal)
+        left = _leave(ranged[k], close[k], ahead[k], behind[k], stop, goal)
         if left is not None:
             return *left, k
     return "expired", close[-1], len(close) - 1
 
 
 def _leave(
-    ranged: bool, opened: float, close: float, ahead: float, behind: float, stop: float, goal: float
+    ranged: bool, close: float, ahead: float, behind: float, stop: float, goal: float
 ) -> tuple[End, float] | None:
     if not ranged:
         if close <= stop:
             return "invalidation", close
         return ("target", close) if close >= goal else None
     if behind <= stop:
-        return "invalidation", min(stop, opened)
+        return "invalidation", stop
     return ("target", goal) if ahead >= goal else None
 
 

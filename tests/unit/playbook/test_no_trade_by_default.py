@@ -1,0 +1,101 @@
+"""Past legs: how many had bottomed, what plans came to, and no trade unless that says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.reference.price_series import MONDAY_MS, series_of
+
+from forcedflow.playbook.clusters import ClusterHistory
+from forcedflow.playbook.ignition import find_ignitions
+from forcedflow.playbook.past_legs import (
+    LEAST_PLANS,
+    NetRate,
+    PastLegs,
+    judge,
+    net_rate,
+    to_extreme_ms,
+)
+from forcedflow.playbook.second_leg import follow_legs
+from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS
+
+FIVE = 5 * MINUTE_MS
+
+
+def past(net_bps, to_extreme=0):
+    n = len(net_bps)
+    at = MONDAY_MS + DAY_MS * np.arange(n)
+    ways = np.broadcast_to(np.asarray(to_extreme, dtype=np.int64), n).copy()
+    return PastLegs(at + 5 * HOUR_MS, at, ways, np.asarray(net_bps, dtype=float), 1e4)
+
+
+def test_without_enough_plans_there_is_no_rate_and_so_no_trade():
+    verdict = judge(past([50.0] * (LEAST_PLANS - 1)).net_rate())
+    assert verdict.no_trade
+    assert "29 past plans" in verdict.reason
+
+
+def test_many_plans_on_few_days_are_no_rate():
+    rate = net_rate(np.full(100, 50.0), np.full(100, MONDAY_MS))
+    assert np.isnan(rate.low_bps)
+    assert judge(rate).no_trade
+
+
+def test_a_mean_above_zero_whose_interval_is_not_cannot_be_told_from_zero():
+    rate = past([200.0, -190.0] * 20).net_rate()
+    assert rate.mean_bps == pytest.approx(5.0)
+    assert rate.low_bps < 0 < rate.high_bps
+    verdict = judge(rate)
+    assert verdict.no_trade
+    assert "cannot be told from zero" in verdict.reason
+
+
+def test_plans_that_lost_are_said_to_have_lost():
+    verdict = judge(past([-30.0, -10.0] * 20).net_rate())
+    assert verdict.no_trade
+    assert verdict.reason.startswith("past plans lost")
+
+
+def test_only_a_whole_interval_above_zero_lifts_no_trade():
+    rate = past([30.0, 10.0] * 20).net_rate()
+    assert rate.above_zero
+    assert not judge(rate).no_trade
+
+
+def test_a_leg_without_a_plan_is_no_plan_of_zero():
+    rate = past([30.0, np.nan] * 40).net_rate()
+    assert (rate.n, rate.mean_bps) == (40, 30.0)
+
+
+def test_only_what_was_over_by_then_is_known():
+    legs = past(np.arange(50.0))
+    known = legs.known_by(int(legs.known_ms[9]))
+    assert known.net_bps.tolist() == list(range(10))
+
+
+def test_the_share_that_had_bottomed_counts_extremes_behind_a_time():
+    legs = past([0.0] * 40, to_extreme=[-FIVE, 0, FIVE, HOUR_MS] * 10)
+    assert legs.share_bottomed(0) == 0.5
+    assert legs.share_bottomed(FIVE) == 0.75
+    assert past([0.0] * 29).share_bottomed(0) is None
+
+
+def test_the_time_to_the_extreme_is_from_when_the_impulse_was_known():
+    falling = [100.0] * 5 + [99.0, 98.0, 97.0, 97.5]
+    rest = [98.0] * 60
+
+    def way(closes, delay_ms=0):
+        series = series_of(closes, delay_ms=delay_ms)
+        none = ClusterHistory(np.zeros(0, dtype=np.int64), ())
+        leg = follow_legs(series, find_ignitions(series), none)[0]
+        return to_extreme_ms(series, leg)
+
+    assert way([*falling, *rest]) == 2 * FIVE
+    assert way([*falling, *rest], delay_ms=3 * FIVE) == -FIVE
+    assert way(falling) is None
+
+
+def test_a_rate_is_the_same_whoever_asks():
+    values, at = np.array([10.0, -5.0] * 20), MONDAY_MS + DAY_MS * np.arange(40)
+    assert net_rate(values, at) == net_rate(values.copy(), at.copy())
+    assert isinstance(net_rate(values, at), NetRate)
