@@ -4,8 +4,8 @@ In:  `LegPlan`, `PriceSeries`, depth, fees. [quote per base, USD, bps]   Out: `L
 Pure: values in, values out; no I/O, no clock, no global state.
 
 A stop order beyond the extreme, known from when the plan was. The first bar that counts is the
-first that begins then. Where bars carry highs and lows, orders fill at their level, an entry that the bar
-opens beyond at its open; where only closes are told, at the close that is at or beyond the
+first that begins then. Where bars carry highs and lows, orders fill at their level, an entry that
+the bar opens beyond at its open; where only closes are told, at the close that is at or beyond the
 level, for nobody could have traded at the level then. The bar of the entry is looked at as well,
 and where it holds both, the invalidation came first. A bar is taken to open where the last one
 closed. A plan that is not filled came to zero.
