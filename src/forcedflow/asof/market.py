@@ -36,6 +36,9 @@ from forcedflow.units import DAY_MS
 HISTORY_DAYS = 400
 """How far back a ladder starts: fifty times the longest half-life, so nothing older matters."""
 
+ASSUMED = "assumed: 1 % maintenance margin, at most 50×; no brackets known by then"
+"""Source of brackets that nobody published."""
+
 # Kinds of files that hold a venue's open interest in coins; of other venues, one's own tables.
 _OPEN_INTEREST_FILES = {"binance": "binance-vision", "bybit": "coinalyze", "okx": "coinalyze"}
 
@@ -69,8 +72,7 @@ def read_market(lake: Lake, instrument: Instrument, at_ms: int) -> Market:
 
     open_interest = rows("open_interest")
     klines = rows("klines")
-    brackets = lake.read("leverage_brackets", venue=venue, symbol=symbol, available_by_ms=at_ms)
-    schedule, notes = _schedule(brackets, instrument, at_ms)
+    schedule, notes = read_schedule(lake, instrument, at_ms)
     return Market(
         instrument=instrument,
         at_ms=at_ms,
@@ -270,14 +272,28 @@ def _newest_event(lake: Lake, instrument: Instrument, at_ms: int) -> int:
     return int(known.select(pl.col("event_time").dt.epoch("ms").max()).item())
 
 
-def _schedule(
-    stored: pl.DataFrame, instrument: Instrument, at_ms: int
+def read_schedule(
+    lake: Lake, instrument: Instrument, at_ms: int
 ) -> tuple[BracketSchedule, tuple[str, ...]]:
-    """Brackets in force; else the earliest known, else a stated assumption; each said in words.
+    """Return leverage brackets as of a moment, and in words where they are not those in force.
 
-    Brackets of the lake that became known after the moment are not seen; shipped ones are.
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        The moment. [UTC ms]
+
+    Returns
+    -------
+    schedule : BracketSchedule
+        In force; else the earliest known, else a stated assumption. Brackets of the lake that
+        became known after the moment are not seen; shipped ones are.
+    notes : tuple of str
+        Empty where the schedule is the one in force.
     """
     venue, symbol = instrument.venue, instrument.symbol
+    stored = lake.read("leverage_brackets", venue=venue, symbol=symbol, available_by_ms=at_ms)
     schedules = (*schedules_from_table(stored), *default_schedules(venue))
     unit = size_unit(symbol)
     held = [s for s in schedules if s.symbol in {symbol, "*"} and s.unit == unit]
@@ -293,7 +309,7 @@ def _schedule(
         symbol,
         0,
         [(1e12, 0.01, 50.0)],
-        source="assumed: 1 % maintenance margin, at most 50×; no brackets known by then",
+        source=ASSUMED,
         unit=unit,
         partial=True,
     )

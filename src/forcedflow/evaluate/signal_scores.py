@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forcedflow.evaluate.map_scores import day_counts
-from forcedflow.evaluate.scorecard import DRAWS, SEED
+from forcedflow.evaluate.scorecard import SEED
 from forcedflow.features.grid import Bools, steps
 from forcedflow.signals.score import LEAST_KNOWN, WEIGHTS
 from forcedflow.signals.signal import BOTH, DOWN, NONE, OFF, ON, UNKNOWN, UP, Judged, judged
@@ -34,6 +34,11 @@ LEAST_MATCHES, LEAST_MATCH_DAYS = 20, 5
 """Moments, and days among them, without which a firing is not scored."""
 
 DECILES = 10
+
+DRAWS = 10_000
+"""Sets of days drawn: a scorecard has more rows than a p of one in two thousand could outlast."""
+
+_DRAWN_AT_ONCE = 1_000
 
 LEVELS = ("hour of the week", "hour and part of the week", "hour")
 """What moments have in common besides the decile of volatility, the strictest first."""
@@ -311,13 +316,20 @@ def contrast(one: Sample, block_days: int = 1, *, seed: int = SEED, draws: int =
     """
     block = (one.calendar - one.calendar[0]) // block_days
     weight = day_counts(int(block[-1]) + 1, seed=seed, draws=draws)[:, block]
-    own = weight[:, one.day - one.calendar[0]]
-    count = weight @ one.matched_count.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        theirs = (weight @ one.matched_sum.T) / count
-        own = np.where(count > 0, own, 0.0)
-        gains = np.where(count > 0, one.outcome - theirs, 0.0)
-        drawn = (own * gains).sum(axis=1) / own.sum(axis=1)
+    # Not all at once: a draw has as many figures as there are firings.
+    parts = np.split(weight, range(_DRAWN_AT_ONCE, draws, _DRAWN_AT_ONCE))
+    drawn = np.concatenate([_mean_gains(one, part) for part in parts])
     matched = float((one.matched_sum.sum(axis=1) / one.matched_count.sum(axis=1)).mean())
     value = float(one.outcome.mean())
     return Contrast(value, matched, value - matched, drawn)
+
+
+def _mean_gains(one: Sample, weight: F8x2) -> F8:
+    """Mean difference in every draw, given how often each day of the calendar was drawn."""
+    count = weight @ one.matched_count.T
+    own = np.where(count > 0, weight[:, one.day - one.calendar[0]], 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        theirs = (weight @ one.matched_sum.T) / count
+        gains = np.where(count > 0, one.outcome - theirs, 0.0)
+        mean: F8 = (own * gains).sum(axis=1) / own.sum(axis=1)
+    return mean
