@@ -39,6 +39,7 @@ _COMMANDS = {
     "cascade": ("cascade", "Estimate which clusters would fall in turn, how far, how likely."),
     "signals": ("signals", "Say which of eight reasons for a cascade hold, and which way."),
     "scan": ("scan", "Rank markets by how loaded they are, how near a cluster is, how crowded."),
+    "venues": ("venues", "Compare venues for an order: depth, slippage, fees, leverage, feeds."),
     "calendar": ("calendar", "Show scheduled events, and add some."),
     "train": ("train", "Learn weights from realised liquidations and keep them."),
     "scorecard": ("scorecard", "Score a product on data it never saw, beside its nulls."),
