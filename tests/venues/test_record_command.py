@@ -170,7 +170,7 @@ def test_a_recording_can_be_given_its_length(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["BTC"], "no venue given"),
+        (["BTC"], "no venue among BTC"),
         (["binance"], "no symbol given"),
         (["binance", "BTC", "--tables", "tradez"], "no such table: tradez"),
         (["binance", "BTC", "--for", "soon"], "no span of time"),

@@ -83,7 +83,8 @@ def run(
         return _read_again(from_raw, venues, open_lake(lake, create=True), json=json)
     known = ", ".join(sorted(CONNECTORS))
     if not venues:
-        raise UsageError(f"no venue given\nhint: one or more of {known}")
+        given = f" among {', '.join(symbols)}" if symbols else " given"
+        raise UsageError(f"no venue{given}\nhint: one or more of {known}")
     if not symbols:
         raise UsageError(f"no symbol given\nhint: forcedflow record {' '.join(venues)} BTC")
     return _record(
@@ -146,9 +147,6 @@ def _record(
         print_json(to_json(health))
     else:
         console().print(summary(health, lake.root))
-    for venue in health.venues:
-        if venue.state == "failed":
-            warn(venue.problem)
     return VenueError.exit_code if health.all_failed else 0
 
 

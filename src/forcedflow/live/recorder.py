@@ -136,7 +136,8 @@ async def record(
         return_exceptions=True,
     )
     for venue, plan in zip(venues, plans, strict=True):
-        if isinstance(plan, UsageError | VenueError):
+        if isinstance(plan, ForcedflowError):
+            # Its list of contracts may be unreadable too; that costs no other venue.
             recording.refuse(venue.name, plan)
         elif isinstance(plan, BaseException):
             raise plan
@@ -375,7 +376,7 @@ class _Recording:
                 one.recorder.skew = await asyncio.to_thread(
                     measure_skew, one.venue.connector, one.venue.http, self._now_ns
                 )
-            except VenueError as error:
+            except ForcedflowError as error:
                 _log.warning("clock not measured", venue=one.recorder.name, problem=str(error))
             await asyncio.sleep(self._pace.skew_s)
 

@@ -27,6 +27,7 @@ from tests.unit.live.spoken_venue import (
 from forcedflow.errors import (
     BlockedError,
     ForcedflowError,
+    FrameError,
     NotThereError,
     UsageError,
     VenueError,
@@ -583,3 +584,33 @@ def test_another_venues_name_of_a_contract_costs_no_other_symbol(lake, caplog):
     health = asyncio.run(run())
     assert health.venues[0].symbols == (BTC.symbol,)
     assert "BTC-USDT-SWAP" in caplog.text
+
+
+class _Garbled(SpokenConnector):
+    def server_time_ms(self, *_):
+        raise FrameError(self.name, "time", "is no time", b'{"serverTime":0}')
+
+
+def test_a_clock_that_cannot_be_read_ends_nothing(lake, caplog):
+    health, _ = _record(
+        lake, [[OPENED, trade(1, 1)]], _Garbled(), until=lambda: "no time" in caplog.text
+    )
+    assert (health.venues[0].state, health.venues[0].skew) == ("ended", None)
+    assert lake.read("trades").height == 1
+
+
+def test_a_venue_whose_contracts_cannot_be_read_costs_no_other_venue(lake):
+    unreadable = FrameError("garbled", "exchangeInfo", "is no list", b"<html>")
+    garbled = SpokenConnector(name="garbled", failure=unreadable)
+    told = ToldFollower([[OPENED, trade(1, 1)]])
+
+    async def run():
+        stop = asyncio.Event()
+        stop.set()
+        return await record(
+            [venue(garbled), venue()], ["BTC"], lake, stop=stop, follow=lambda *_: told
+        )
+
+    health = asyncio.run(run())
+    states = {one.venue: one.state for one in health.venues}
+    assert states == {"spoken": "ended", "garbled": "failed"}
