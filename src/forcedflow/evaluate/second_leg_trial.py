@@ -276,7 +276,7 @@ def _past(
     net = {leg.ignition: value for (leg, _, _), value in zip(stated, net_bps.tolist(), strict=True)}
     rows = []
     for leg in legs:
-        if not leg.transitions or (way := to_extreme_ms(series, leg)) is None:
+        if not leg.transitions or (way := to_extreme_ms(series, leg.ignition)) is None:
             continue
         lapse = 0 if leg.plan is None else leg.plan.expires_ms
         seen_ms = int(series.event_ms[leg.ignition.seen])

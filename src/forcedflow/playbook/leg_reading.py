@@ -6,16 +6,18 @@ Pure: values in, values out; no I/O, no clock, no global state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from forcedflow.playbook.clusters import ClusterHistory, follow_clusters, map_moments
-from forcedflow.playbook.ignition import BARS, Ignition, IgnitionRule, find_ignitions
+from forcedflow.playbook.ignition import Ignition, find_ignitions
 from forcedflow.playbook.leg_outcome import TAKER_BPS, slippage_bps
-from forcedflow.playbook.past_legs import PastLegs, Verdict, judge
-from forcedflow.playbook.price_series import PriceSeries, series_of_market
+from forcedflow.playbook.past_legs import PastLegs, Verdict, judge, past_impulses
+from forcedflow.playbook.price_series import series_of_market
 from forcedflow.playbook.second_leg import RULE, LegPlan, SecondLeg, follow_legs
 from forcedflow.playbook.situation import Situation
 from forcedflow.units import DAY_MS, HOUR_MS
@@ -31,7 +33,8 @@ class LegReading:
     Parameters
     ----------
     leg : SecondLeg, optional
-        The newest that is not over, else the newest of the last day; None where there was none.
+        Of the last day: the newest under way that hit a cluster, else the newest that may, else the
+        newest that is over; None where there was none.
     ignitions : tuple of Ignition
         Every impulse of the last day, oldest first.
     is_open : bool
@@ -39,9 +42,12 @@ class LegReading:
     since_ignition_ms : int, optional
         Time since its impulse was known. [ms]
     share_bottomed : float, optional
-        Share of past legs whose extreme lay behind them by then; None where too few are known. [1]
+        Share of past events whose extreme lay behind them by then; None where too few are known.
+        [1]
     n_past : int
-        Past legs known.
+        Past events known.
+    past_of : {"legs", "impulses"}
+        What they are: legs that hit a cluster, of a record, or else every impulse of the history.
     size_usd : float
         Size that slippage is of. [USD]
     slippage_bps : float, optional
@@ -59,6 +65,7 @@ class LegReading:
     since_ignition_ms: int | None
     share_bottomed: float | None
     n_past: int
+    past_of: Literal["legs", "impulses"]
     size_usd: float
     slippage_bps: float | None
     round_trip_bps: float | None
@@ -89,7 +96,7 @@ def read_second_leg(
     situation : Situation
     past : PastLegs, optional
         Legs that were over before; only those known by the moment count. Without them there is no
-        base rate, and so no trade.
+        base rate, and so no trade, and the share that had bottomed is of impulses.
     size_usd : float
         The user's size. [USD]
     liquidations : polars.DataFrame, optional
@@ -102,16 +109,17 @@ def read_second_leg(
     market, at_ms = situation.mapped.market, situation.at_ms
     series = series_of_market(market, liquidations)
     trained = situation.mapped.trained
-    recent, clusters = recent_impulses(series, at_ms), ClusterHistory(np.zeros(0, np.int64), ())
+    ignitions = find_ignitions(series)
+    recent = tuple(g for g in ignitions if at_ms - DAY_MS <= g.impulse_ms)
+    clusters = ClusterHistory(np.zeros(0, dtype=np.int64), ())
     if recent:
         began = min(ignition.start_ms for ignition in recent)
         moments = map_moments(began - HOUR_MS, at_ms)
         clusters = follow_clusters(market, moments, trained)
     legs = follow_legs(series, recent, clusters, RULE)
-    running = [leg for leg in legs if leg.ended_ms is None]
-    hit = [leg for leg in legs if leg.transitions]
-    leg = (running or hit)[-1] if running or hit else None
+    leg = _newest(legs)
     known = None if past is None else past.known_by(at_ms)
+    before = past_impulses(series, ignitions) if known is None else known
     since = None if leg is None else at_ms - leg.ignition.impulse_ms
     slip, round_trip = _costs(situation, leg, size_usd)
     return LegReading(
@@ -119,8 +127,9 @@ def read_second_leg(
         ignitions=recent,
         is_open=leg is not None and leg.ended_ms is None,
         since_ignition_ms=since,
-        share_bottomed=None if known is None or since is None else known.share_bottomed(since),
-        n_past=0 if known is None else int(known.known_ms.size),
+        share_bottomed=None if since is None else before.share_bottomed(since),
+        n_past=int(before.known_ms.size),
+        past_of="impulses" if known is None else "legs",
         size_usd=size_usd,
         slippage_bps=slip,
         round_trip_bps=round_trip,
@@ -129,24 +138,13 @@ def read_second_leg(
     )
 
 
-def recent_impulses(
-    series: PriceSeries, at_ms: int, rule: IgnitionRule = BARS
-) -> tuple[Ignition, ...]:
-    """Return the impulses known within the day before a moment.
-
-    Parameters
-    ----------
-    series : PriceSeries
-        Known by the moment.
-    at_ms : int
-        [UTC ms]
-    rule : IgnitionRule
-    """
-    return tuple(
-        ignition
-        for ignition in find_ignitions(series, rule)
-        if at_ms - DAY_MS <= ignition.impulse_ms <= at_ms
-    )
+def _newest(legs: Sequence[SecondLeg]) -> SecondLeg | None:
+    """Newest leg under way that hit a cluster, else one that may, else one that is over."""
+    running = [leg for leg in legs if leg.ended_ms is None]
+    hit = [leg for leg in running if leg.transitions]
+    over = [leg for leg in legs if leg.transitions]
+    first = hit or running or over
+    return first[-1] if first else None
 
 
 def _verdict(leg: SecondLeg | None, past: PastLegs | None) -> Verdict:

@@ -9,13 +9,13 @@ whole interval, whatever the picture looks like.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from forcedflow.playbook.ignition import SIGN
+from forcedflow.playbook.ignition import SIGN, Ignition
 from forcedflow.playbook.price_series import PriceSeries
-from forcedflow.playbook.second_leg import SecondLeg
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
 
 LEVEL, DRAWS, SEED = 0.95, 1_000, 20_260_101
@@ -167,13 +167,13 @@ def judge(rate: NetRate) -> Verdict:
     return Verdict(no_trade=True, reason=f"past plans cannot be told from zero: {figures}")
 
 
-def to_extreme_ms(series: PriceSeries, leg: SecondLeg) -> int | None:
+def to_extreme_ms(series: PriceSeries, ignition: Ignition) -> int | None:
     """Return the time from when the impulse was known to its extreme; None while it may go on.
 
     Parameters
     ----------
     series : PriceSeries
-    leg : SecondLeg
+    ignition : Ignition
 
     Returns
     -------
@@ -181,7 +181,6 @@ def to_extreme_ms(series: PriceSeries, leg: SecondLeg) -> int | None:
         To the end of the bar with the furthest price between the impulse's beginning and
         `FOLLOWED_MS` after it was seen; negative where that bar had ended before. [ms]
     """
-    ignition = leg.ignition
     until = int(series.event_ms[ignition.seen]) + FOLLOWED_MS
     if int(series.event_ms[-1]) < until:
         return None
@@ -190,3 +189,30 @@ def to_extreme_ms(series: PriceSeries, leg: SecondLeg) -> int | None:
     ahead = SIGN[ignition.direction] * np.log(side[ignition.start + 1 : stop])
     furthest = ignition.start + 1 + int(np.argmax(ahead))
     return int(series.event_ms[furthest]) - ignition.impulse_ms
+
+
+def past_impulses(series: PriceSeries, ignitions: Sequence[Ignition]) -> PastLegs:
+    """Return what became of impulses, whether they hit a cluster or not; none has a plan.
+
+    Parameters
+    ----------
+    series : PriceSeries
+    ignitions : sequence of Ignition
+        Of that series; those it does not follow to their end are left out.
+
+    Returns
+    -------
+    PastLegs
+        By the time at which each was over.
+    """
+    rows = []
+    for ignition in ignitions:
+        way = to_extreme_ms(series, ignition)
+        if way is not None:
+            over = int(series.event_ms[ignition.seen]) + FOLLOWED_MS
+            place = int(np.searchsorted(series.event_ms, over))
+            rows.append((int(series.known_ms[place]), ignition.impulse_ms, way))
+    rows.sort()
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    nothing = np.full(columns.shape[0], np.nan)
+    return PastLegs(columns[:, 0], columns[:, 1], columns[:, 2], nothing, 0.0)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from tests.reference.price_series import MONDAY_MS, series_of
 
-from forcedflow.playbook.clusters import ClusterHistory
 from forcedflow.playbook.ignition import find_ignitions
 from forcedflow.playbook.past_legs import (
     LEAST_PLANS,
@@ -14,9 +13,9 @@ from forcedflow.playbook.past_legs import (
     PastLegs,
     judge,
     net_rate,
+    past_impulses,
     to_extreme_ms,
 )
-from forcedflow.playbook.second_leg import follow_legs
 from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 FIVE = 5 * MINUTE_MS
@@ -86,9 +85,7 @@ def test_the_time_to_the_extreme_is_from_when_the_impulse_was_known():
 
     def way(closes, delay_ms=0):
         series = series_of(closes, delay_ms=delay_ms)
-        none = ClusterHistory(np.zeros(0, dtype=np.int64), ())
-        leg = follow_legs(series, find_ignitions(series), none)[0]
-        return to_extreme_ms(series, leg)
+        return to_extreme_ms(series, find_ignitions(series)[0])
 
     assert way([*falling, *rest]) == 2 * FIVE
     assert way([*falling, *rest], delay_ms=3 * FIVE) == -FIVE
@@ -99,3 +96,14 @@ def test_a_rate_is_the_same_whoever_asks():
     values, at = np.array([10.0, -5.0] * 20), MONDAY_MS + DAY_MS * np.arange(40)
     assert net_rate(values, at) == net_rate(values.copy(), at.copy())
     assert isinstance(net_rate(values, at), NetRate)
+
+
+def test_impulses_are_past_once_four_hours_more_are_known():
+    falling = [100.0] * 5 + [99.0, 98.0, 97.0, 97.5]
+    series = series_of([*falling, *[98.0] * 60], delay_ms=FIVE)
+    ignitions = find_ignitions(series)[:1]  # the way back up is another
+    known = past_impulses(series, ignitions)
+    assert known.known_ms.tolist() == [ignitions[0].impulse_ms + 4 * HOUR_MS]
+    assert known.to_extreme_ms.tolist() == [FIVE]
+    assert np.isnan(known.net_bps).all()
+    assert past_impulses(series_of(falling), ignitions).known_ms.size == 0
