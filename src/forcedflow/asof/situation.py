@@ -24,7 +24,7 @@ from forcedflow.playbook.situation import Situation
 from forcedflow.positions.trained import TrainedMixture
 from forcedflow.signals.registry import read_signals
 from forcedflow.store import Lake
-from forcedflow.units import format_usd
+from forcedflow.units import format_age, format_usd
 
 SEED = 1
 """Of the scenarios, as in the ``cascade`` command."""
@@ -120,11 +120,13 @@ def _read_map(
     """Return the instrument's own map; where its history is too short, a borrowed one."""
     market = read_market(lake, instrument, at_ms)
     reasons: dict[str, str] = {}
-    if history_ms(market) < LEAST_HISTORY_MS:
+    held_ms = history_ms(market)
+    if held_ms < LEAST_HISTORY_MS:
         lender = _lender(lake, instrument, at_ms)
         if lender is not None:
             market = lend(lender, market)
-            reasons["history"] = market.notes[-1]
+            span = f"open interest of {format_age(held_ms)}" if held_ms else "one open interest"
+            reasons["history"] = f"{span} is held; ladder borrowed from {market.lent_by}"
     return build_map(market, trained=trained), reasons
 
 
@@ -204,7 +206,7 @@ def _walk(
         reasons["cascade"] = "not asked for"
         return None
     if depth is None:
-        reasons["cascade"] = f"no depth: {reasons['depth']}"
+        reasons["cascade"] = "no depth is known"
         return None
     try:
         return build_cascade([mapped], [depth], seed=SEED, scenarios=scenarios)

@@ -27,6 +27,7 @@ from forcedflow.sandbox.parameters import Scenario
 if TYPE_CHECKING:
     from forcedflow.instruments import Instrument
     from forcedflow.liquidation_map import LiquidationMap
+    from forcedflow.playbook.checklist import Checklist
     from forcedflow.sandbox.market import SandboxMarket
     from forcedflow.store import Lake
     from forcedflow.venues.base import Rows
@@ -38,6 +39,7 @@ PICTURE = "forcedflow-demo.png"
 
 _DAY_MS = 86_400_000
 _SHOWN_MS = 7 * _DAY_MS
+_SCENARIOS = 2_000
 _MOST_DAYS = 3650
 _MOST_TRADERS = 1_000_000
 # A map a second is as often as anybody reads one; minutes in between move the last line alone.
@@ -92,9 +94,11 @@ def run(
         _fill(held, market, registry, end_ms, days)
         if draw is not None:
             # What becomes known at the very end belongs to the minute after it.
-            mapped, zones = _map(held, _instrument(market, registry), end_ms - 1)
+            instrument = _instrument(market, registry)
+            mapped, zones = _map(held, instrument, end_ms - 1)
             draw(mapped, zones, Path(PICTURE))
-            _print(mapped, zones, market, days, json=json)
+            checklist = _checklist(held, instrument, end_ms - 1)
+            _print(mapped, zones, checklist, market, days, json=json)
         else:
             _watch(held, market, registry)
         if lake is not None:
@@ -185,12 +189,28 @@ def _map(lake: Lake, instrument: Instrument, at_ms: int) -> tuple[LiquidationMap
     return mapped, mapped.zones()
 
 
+def _checklist(lake: Lake, instrument: Instrument, at_ms: int) -> Checklist:
+    """Return the checklist as the command of that name fills it."""
+    from forcedflow.cli.checklist import read
+    from forcedflow.playbook.checklist import ORDER_USD, fill
+
+    return fill(read(lake, instrument, at_ms, None, _SCENARIOS, ORDER_USD))
+
+
 def _print(
-    mapped: LiquidationMap, zones: list[Zone], market: SandboxMarket, days: int, *, json: bool
+    mapped: LiquidationMap,
+    zones: list[Zone],
+    checklist: Checklist,
+    market: SandboxMarket,
+    days: int,
+    *,
+    json: bool,
 ) -> None:
     if json:
-        print_json({**_answer(mapped, zones), "demo": {**_facts(market), "days": days}})
+        demo = {**_facts(market), "days": days}
+        print_json({**_answer(mapped, zones), "checklist": checklist.row(), "demo": demo})
         return
+    from forcedflow.report.checklist_terminal import CLAIMS, check_lines
     from forcedflow.report.terminal import basis, heading, heat_rows, zone_table
 
     facts = _facts(market)
@@ -204,6 +224,8 @@ def _print(
     screen.print(heat_rows(mapped, color=screen.color_system is not None), soft_wrap=True)
     screen.print(zone_table(zones, mapped, width=screen.width))
     screen.print(basis(mapped))
+    screen.print(check_lines(checklist, screen.width))
+    screen.print(CLAIMS, style="dim")
     screen.print(f"picture: {PICTURE}", style="dim")
 
 

@@ -27,6 +27,9 @@ from forcedflow.units import SECOND_MS, Side, format_pct, format_price, format_u
 from forcedflow.zones import Zone
 from forcedflow.zones.find import MAJOR_SHARE, REACH
 
+LEAST_N = 30
+"""A share of fewer scenarios is not told."""
+
 
 def nearest_cluster(situation: Situation, side: Side) -> Check:
     """Return how far the nearest major cluster of a side is, and whether that is near.
@@ -146,9 +149,12 @@ def _by_zones(situation: Situation, direction: Direction, age: float) -> Check:
 
 
 def _shares(reached: Probability | None, alone: Probability | None) -> str:
-    if reached is None:
-        return f"no {LABEL} scenario reaches the first"
-    with_nothing = "none do" if alone is None else f"{100 * alone.value:.0f} % would"
+    if reached is None or reached.n < LEAST_N:
+        n = 0 if reached is None else reached.n
+        return f"{n} {LABEL} scenarios reach the first, fewer than the {LEAST_N} that tell a share"
+    with_nothing = "too few reach it to tell"
+    if alone is not None and alone.n >= LEAST_N:
+        with_nothing = f"{100 * alone.value:.0f} % of {alone.n:,}"
     return (
         f"of {reached.n:,} {LABEL} scenarios that reach the first {100 * reached.value:.0f} % go "
         f"on, with nothing forced {with_nothing}"

@@ -128,10 +128,11 @@ def liquidity(situation: Situation, order_usd: float) -> Check:
     if math.isinf(bps):
         words = f"the depth known does not hold {format_usd(order_usd)}; {compared}"
         return Check(math.nan, "bps", verdict, words, age)
+    measured = "" if curve.measured_to > 0 else "not measured, "
     factor = math.exp(_BAND * curve.log_sd)
     words = (
         f"{format_usd(order_usd)} pays {bps:.2g} bps ({bps / factor:.2g}–{bps * factor:.2g}, 10–90 "
-        f"%) going {curve.direction}, by {curve.source}; {compared}"
+        f"%) going {curve.direction}, {measured}by {curve.source}; {compared}"
     )
     return Check(bps, "bps", verdict, words, age)
 

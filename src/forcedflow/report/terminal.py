@@ -76,7 +76,8 @@ def heading(mapped: LiquidationMap, width: int | None = None) -> Text:
     text.append(_fitted(facts, "   ", width).removeprefix(name) + "\n")
     known = (f"known to {_time(mapped.known_ms)} UTC,", f"{age} before the moment asked about")
     text.append(_fitted(known, " ", width) + "\n", "dim")
-    claims = ("estimated liquidations if touched;", f"{mapped.model_words};", "not advice")
+    rests_on = (f"{part};" for part in mapped.model_words.split("; "))
+    claims = ("estimated liquidations if touched;", *rests_on, "not advice")
     text.append(_fitted(claims, " ", width), "dim")
     return text
 
