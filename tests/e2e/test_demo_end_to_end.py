@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import strict_json
 
+from forcedflow.playbook.checklist import RULES
+
 SMALL = ("--days", "2", "--traders", "600", "--seed", "7")
 PNG = "forcedflow-demo.png"
 
@@ -54,6 +56,8 @@ def test_headless_shows_everything_writes_a_picture_and_leaves_with_zero(headles
     (title,) = (line for line in lines if "zones: estimated" in line)
     assert title.startswith("SIMULATED ")
     assert "taker flow (all of bars)" in done.stdout
+    assert "SIMULATED checklist, way at risk" in done.stdout
+    assert all(f" {key}  " in done.stdout for key in RULES)
     assert (folder / PNG).read_bytes().startswith(b"\x89PNG")
     assert (folder / PNG).stat().st_size > 50_000
 
@@ -95,6 +99,7 @@ def test_json_has_the_answer_and_what_the_market_follows_from(tmp_path):
     assert found["demo"]["seed"] == 7
     assert found["demo"]["traders"] == 600
     assert len(found["demo"]["parameters"]) == 64
+    assert list(found["checklist"]) == list(RULES)
     assert (tmp_path / PNG).is_file()
 
 
