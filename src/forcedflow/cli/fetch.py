@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from forcedflow.cli.changes import changes_to_json, table_of_changes
 from forcedflow.cli.options import (
     console,
     format_time,
@@ -28,8 +29,6 @@ from forcedflow.cli.options import (
 from forcedflow.errors import NoDataError, UsageError, VenueError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from forcedflow.venues.fetch_report import FetchReport, Gap, Progress
     from forcedflow.venues.network import NetworkVenue
 
@@ -192,14 +191,7 @@ def _summary(venue: str, report: FetchReport, left_out: Sequence[str]) -> dict[s
             ],
         },
         "received_bytes": report.received_bytes,
-        "tables": {
-            table: {
-                "added": change.added,
-                "replaced": change.replaced,
-                "unchanged": change.unchanged,
-            }
-            for table, change in sorted(report.tables.items())
-        },
+        "tables": changes_to_json(report.tables),
         "gaps": [
             {
                 "tables": list(gap.tables),
@@ -229,24 +221,13 @@ def _print(venue: str, report: FetchReport, left_out: Sequence[str]) -> None:
         f"{len(report.failures)} failed; {_bytes(report.received_bytes)} received"
     )
     if report.tables:
-        out.print(_changes(report))
+        out.print(table_of_changes(report.tables))
     for line in _gap_lines(report.gaps[:_SHOWN_GAPS]):
         out.print(line, soft_wrap=True)
     if (more := len(report.gaps) - _SHOWN_GAPS) > 0:
         out.print(f"{more} more gaps; --json lists them")
     if left_out:
         out.print(f"left out, being large: {', '.join(left_out)}; --tables asks for them")
-
-
-def _changes(report: FetchReport) -> Table:
-    from rich.table import Table
-
-    shown = Table("table", box=None, pad_edge=False)
-    for heading in ("added", "replaced", "unchanged"):
-        shown.add_column(heading, justify="right")
-    for table, change in sorted(report.tables.items()):
-        shown.add_row(table, f"{change.added:,}", f"{change.replaced:,}", f"{change.unchanged:,}")
-    return shown
 
 
 def _gap_lines(gaps: Sequence[Gap]) -> Iterator[str]:

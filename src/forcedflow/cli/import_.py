@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from forcedflow.cli.changes import changes_to_json, table_of_changes
 from forcedflow.cli.options import console, open_lake, print_json, warn
 from forcedflow.errors import DamagedFileError, DataError, NoDataError, UsageError
 
@@ -235,21 +236,12 @@ def _summary(kind: str, outcome: _Outcome) -> dict[str, Any]:
                 for error in outcome.refused
             ],
         },
-        "tables": {
-            table: {
-                "added": change.added,
-                "replaced": change.replaced,
-                "unchanged": change.unchanged,
-            }
-            for table, change in sorted(outcome.tables.items())
-        },
+        "tables": changes_to_json(outcome.tables),
         "warnings": outcome.warnings,
     }
 
 
 def _print(kind: str, outcome: _Outcome) -> None:
-    from rich.table import Table
-
     for text in outcome.warnings:
         warn(text)
     for error in outcome.refused:
@@ -259,11 +251,5 @@ def _print(kind: str, outcome: _Outcome) -> None:
         f"{kind}: {outcome.read} files read, {outcome.skipped} skipped (imported before), "
         f"{len(outcome.refused)} refused"
     )
-    if not outcome.tables:
-        return
-    shown = Table("table", box=None, pad_edge=False)
-    for heading in ("added", "replaced", "unchanged"):
-        shown.add_column(heading, justify="right")
-    for table, change in sorted(outcome.tables.items()):
-        shown.add_row(table, f"{change.added:,}", f"{change.replaced:,}", f"{change.unchanged:,}")
-    out.print(shown)
+    if outcome.tables:
+        out.print(table_of_changes(outcome.tables))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from forcedflow.cli.changes import changes_to_json, table_of_changes
 from forcedflow.cli.options import (
     console,
     open_lake,
@@ -300,20 +301,11 @@ def _read_run(
 def _print_again(
     runs: Sequence[RawRun], changes: dict[str, TableChange], remarks: _Remarks, *, json: bool
 ) -> None:
-    from forcedflow.cli.record_screen import table_of_changes
-
     if json:
         print_json(
             {
                 "runs": len(runs),
-                "tables": {
-                    table: {
-                        "added": change.added,
-                        "replaced": change.replaced,
-                        "unchanged": change.unchanged,
-                    }
-                    for table, change in sorted(changes.items())
-                },
+                "tables": changes_to_json(changes),
                 "refused": dict(sorted(remarks.refused.items())),
                 "torn": [str(tail.path) for tail in remarks.tails.values()],
                 "damaged": [str(error) for error in remarks.damaged],

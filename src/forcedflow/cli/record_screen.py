@@ -6,15 +6,15 @@ Free of network access and of the clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from forcedflow.cli.changes import table_of_changes
 from forcedflow.cli.options import iso_time
 from forcedflow.live.health import ConnectionHealth, RecordHealth, VenueHealth
 from forcedflow.store.feed_gaps import FeedGap
@@ -22,15 +22,6 @@ from forcedflow.store.feed_gaps import FeedGap
 _SHOWN_GAPS = 10
 _FIXED_LINES = 6
 _LEAST_CONNECTIONS = 3
-
-
-class _Change(Protocol):
-    @property
-    def added(self) -> int: ...
-    @property
-    def replaced(self) -> int: ...
-    @property
-    def unchanged(self) -> int: ...
 
 
 def health_table(health: RecordHealth, height: int) -> Group:
@@ -77,16 +68,6 @@ def summary(health: RecordHealth, lake: Path) -> Group:
     if len(gaps) > _SHOWN_GAPS:
         lines.append(Text(f"and {len(gaps) - _SHOWN_GAPS} gaps before: {lake}/raw/*/gaps.jsonl"))
     return Group(*lines)
-
-
-def table_of_changes(changes: Mapping[str, _Change]) -> Table:
-    """Return what became of rows in the lake, a line per table."""
-    shown = Table("table", box=None, pad_edge=False)
-    for heading in ("added", "replaced", "unchanged"):
-        shown.add_column(heading, justify="right")
-    for name, change in sorted(changes.items()):
-        shown.add_row(name, f"{change.added:,}", f"{change.replaced:,}", f"{change.unchanged:,}")
-    return shown
 
 
 def to_json(health: RecordHealth) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def read_gaps(root: Path, venue: str) -> tuple[FeedGap, ...]:
     whole, _, _ = path.read_bytes().rpartition(b"\n")
     try:
         return tuple(_decoder.decode_lines(whole))
-    except msgspec.MsgspecError as error:
+    except ValueError as error:
         raise DamagedFileError(str(path), f"not lines of gaps: {error}") from error
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -21,6 +21,9 @@ from forcedflow.tables import TABLES, Completeness
 
 PRECEDENCE_ARCHIVE, PRECEDENCE_REST, PRECEDENCE_STREAM = 10, 9, 8
 """Of one row from several of a venue's own sources, the one published last and whole is kept."""
+
+UNDECODABLE: Final = (ValueError, RecursionError)
+"""What a decoder raises at bytes from outside: no JSON or UTF-8, another shape, endless nesting."""
 
 Rows: TypeAlias = dict[str, pl.DataFrame]
 """Frames by table name, each as `forcedflow.tables.check` lets it in; none without rows."""

@@ -25,6 +25,7 @@ from forcedflow.errors import (
     VenueError,
 )
 from forcedflow.log import is_secret
+from forcedflow.venues.base import UNDECODABLE
 from forcedflow.venues.connector import RateLimit, Weight
 from forcedflow.venues.rate_limit import RateLimiter
 
@@ -324,7 +325,7 @@ def _refused(body: bytes) -> int:
         return 0
     try:
         refusal = _refusal.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return 0  # what it is, its own parser says
     return refusal.ret_code if refusal.ret_code in _TOO_MANY else min(refusal.code, 0)
 

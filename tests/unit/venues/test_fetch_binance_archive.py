@@ -175,7 +175,7 @@ def test_coin_margined_contracts_have_an_index_of_their_pair_and_no_depth():
 
 
 def test_a_bar_length_without_daily_files_is_refused():
-    with pytest.raises(UsageError, match=r"(?s)no bars of 604800000 ms.*--interval"):
+    with pytest.raises(UsageError, match=r"(?s)no bars of 604800000 ms.*one of 1m"):
         plan(["klines"], "2026-01-01", "2026-02-01", interval_ms=7 * DAY_MS)
 
 

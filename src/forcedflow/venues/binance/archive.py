@@ -18,11 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from forcedflow.errors import UsageError, VenueError
+from forcedflow.errors import VenueError
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS
+from forcedflow.units import DAY_MS, MINUTE_MS
 from forcedflow.venues.base import Rows
 from forcedflow.venues.binance.bars import PriceType
+from forcedflow.venues.binance.spec import interval_name
 from forcedflow.venues.connector import Http, Piece
 from forcedflow.venues.importers.binance_vision import read_binance_vision
 from forcedflow.venues.importers.options import ImportOptions
@@ -45,21 +46,6 @@ ROOT = "https://data.binance.vision"
 """Where the archive answers; it refuses no country."""
 
 _KIND = "binance-vision"
-
-_INTERVALS = {
-    MINUTE_MS: "1m",
-    3 * MINUTE_MS: "3m",
-    5 * MINUTE_MS: "5m",
-    15 * MINUTE_MS: "15m",
-    30 * MINUTE_MS: "30m",
-    HOUR_MS: "1h",
-    2 * HOUR_MS: "2h",
-    4 * HOUR_MS: "4h",
-    6 * HOUR_MS: "6h",
-    8 * HOUR_MS: "8h",
-    12 * HOUR_MS: "12h",
-    DAY_MS: "1d",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,13 +278,7 @@ def _name(plan: _Plan, dataset: _Dataset, start_ms: int, period: str) -> str:
     folder = f"{_FOLDERS[instrument.kind]}/{period}/{dataset.name}/{symbol}"
     if not dataset.bars_of:
         return f"{folder}/{symbol}-{dataset.name}-{date}.zip"
-    interval = _INTERVALS.get(plan.interval_ms)
-    if interval is None:
-        known = ", ".join(_INTERVALS.values())
-        raise UsageError(
-            f"binance's archive has no bars of {plan.interval_ms} ms by the day\n"
-            f"hint: --interval, one of {known}"
-        )
+    interval = interval_name(plan.interval_ms)
     return f"{folder}/{interval}/{symbol}-{interval}-{date}.zip"
 
 

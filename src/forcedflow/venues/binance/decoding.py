@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from forcedflow.errors import FrameError
+from forcedflow.venues.base import UNDECODABLE
 from forcedflow.venues.binance.spec import NAME
 
 _T = TypeVar("_T")
@@ -68,7 +69,7 @@ def decode(
     """
     try:
         return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise FrameError(NAME, what, str(error), raw if within is None else within) from error
 
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from forcedflow.errors import FrameError
+from forcedflow.venues.base import UNDECODABLE
 from forcedflow.venues.binance.decoding import Level, Price, Quantity, Sequence, Time, decode
 from forcedflow.venues.binance.parse_brackets import PushedBracket
 from forcedflow.venues.binance.spec import NAME
@@ -163,7 +164,7 @@ def parse_event(raw: bytes) -> Event | None:
     """
     try:
         return _COMBINED.decode(raw).data
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNDECODABLE:
         return _parse_uncommon(raw)
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from forcedflow.errors import FrameError, RateLimitedError, VenueError
 from forcedflow.instruments import Instrument
+from forcedflow.venues.base import UNDECODABLE
 from forcedflow.venues.bybit.spec import RATE_LIMIT, VENUE
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def decode(decoder: msgspec.json.Decoder[T], what: str, raw: bytes | msgspec.Raw
     """
     try:
         return decoder.decode(raw)
-    except (ValueError, RecursionError) as error:  # bad JSON, bad UTF-8, nesting without end
+    except UNDECODABLE as error:
         raise FrameError(VENUE, what, str(error), bytes(raw)) from error
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from forcedflow.errors import FrameError
+from forcedflow.venues.base import UNDECODABLE
 from forcedflow.venues.hyperliquid.spec import VENUE
 
 # Bounds keep what is no price or time out, NaN and infinity included.
@@ -268,7 +269,7 @@ def decode_stream(raw: bytes) -> StreamMessage | None:
         if channel in _CHANNELS:
             raise FrameError(VENUE, channel, str(error), raw) from error
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         if raw == _GREETING:
             return None
         raise FrameError(VENUE, "stream", str(error), raw) from error
@@ -286,5 +287,5 @@ def decode(decoder: msgspec.json.Decoder[_T], raw: bytes, what: str) -> _T:
     """
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise FrameError(VENUE, what, str(error), raw) from error
