@@ -38,6 +38,7 @@ _COMMANDS = {
     "whatif": ("whatif", "Estimate what would be liquidated on the way to a price."),
     "cascade": ("cascade", "Estimate which clusters would fall in turn, how far, how likely."),
     "signals": ("signals", "Say which of eight reasons for a cascade hold, and which way."),
+    "checklist": ("checklist", "Answer eleven questions about a market, unknowns included."),
     "scan": ("scan", "Rank markets by how loaded they are, how near a cluster is, how crowded."),
     "venues": ("venues", "Compare venues for an order: depth, slippage, fees, leverage, feeds."),
     "calendar": ("calendar", "Show scheduled events, and add some."),
