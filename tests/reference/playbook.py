@@ -104,7 +104,7 @@ def states(series, ignition, clusters, rule):
             frozen = furthest
             extreme = ignition.start_price * math.exp(sign * frozen)
             beyond = clusters.ahead(int(series.known_ms[i]), ignition.direction, extreme)
-            if beyond:
+            if beyond and series.known_ms[i] < hit_ms + rule.life_ms:
                 invalid = ignition.start_price * math.exp(sign * frozen * (1 - rule.fail))
                 plan = extreme, invalid, border(beyond[0])
             told.append(("bounce" if close < first else "rejection", i))

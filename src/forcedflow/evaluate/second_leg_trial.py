@@ -154,12 +154,12 @@ def _moments_of(ignitions: Sequence[Ignition], rule: SecondLegRule, at_ms: int) 
 def _costs(
     depth_of: DepthOf, placed_ms: int, outcome: LegOutcome, sizes_usd: Sequence[float]
 ) -> list[float]:
-    if not outcome.filled:
-        return [0.0] * len(sizes_usd)
+    """Costs by size; where they are unknown, also of what was not filled: no choice by outcome."""
     depths = depth_of(placed_ms)
     if depths is None:
         return [float("nan")] * len(sizes_usd)
-    return [cost_bps(depths, size) for size in sizes_usd]
+    costs = [cost_bps(depths, size) for size in sizes_usd]
+    return costs if outcome.filled else [0.0 * cost for cost in costs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class SecondLeg:
     extreme : float
         Furthest price so far, or until it ended. [quote per base]
     plan : LegPlan, optional
-        None before a pause, and where no next cluster was known at it.
+        None before a pause, and where at it no next cluster was known or no time was left.
     end : int
         Last place of the series that belongs to it.
     ended_ms : int, optional
@@ -310,7 +310,7 @@ class _Machine:
         self._paused_at = self._furthest
         self._floor = self._furthest * (1 - self._rule.fail)
         beyond = self._clusters.ahead(known, direction, extreme)
-        if beyond:
+        if beyond and known < self._lapses_ms:
             target = near_border(beyond[0], direction)
             self._goal = self._progress(target)
             self._plan = LegPlan(
