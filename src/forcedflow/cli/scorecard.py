@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from forcedflow.liquidation_map import Market
     from forcedflow.store import Lake
 
-Product: TypeAlias = Literal["map", "magnet", "cascade", "second-leg", "signals"]
+Product: TypeAlias = Literal["map", "magnet", "cascade", "second-leg", "signals", "regimes"]
 _WEEK_MS = 7 * 86_400_000
 
 
@@ -63,6 +63,7 @@ def run(
         cascade: what followed a freeze of the ladder, or pushes on simulated markets. signals: what
         followed where one fired, beside moments alike; the record that readings quote.
         second-leg: what plans stated after an impulse hit a cluster came to, costs included.
+        regimes: what followed each kind of market, beside moments alike; of spot bars alone, too.
     symbol
         Symbols, joined by commas.
     venue
@@ -82,7 +83,7 @@ def run(
     placebos
         Also score our map mirrored, permuted by day, a day stale, and with its weights shuffled.
     trial
-        cascade, second-leg and signals: score on simulated markets; takes minutes, no lake.
+        cascade, second-leg, signals and regimes: score on simulated markets; takes minutes.
     lake
         Folder of the lake; the setting by default.
     out
@@ -191,6 +192,14 @@ def _score_signals(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]
     return score_signals(held, instruments, asked.from_, asked.to, data, trial=asked.trial)
 
 
+def _score_regimes(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
+    from forcedflow.cli.scorecard_regimes import score_regimes
+
+    held = asked.lake_if_any()
+    instruments = [] if asked.trial or held is None else asked.instruments(held)
+    return score_regimes(held, instruments, asked.from_, asked.to, data, trial=asked.trial)
+
+
 def _score_magnet(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
     from forcedflow.cli.scorecard_magnet import Followed, follow_symbols
 
@@ -217,6 +226,7 @@ _SCORED_BY: dict[Product, Callable[[_Asked, dict[str, Any]], tuple[list[Row], st
     "cascade": _score_cascade,
     "second-leg": _score_second_leg,
     "signals": _score_signals,
+    "regimes": _score_regimes,
 }
 
 # Products that can be tried on simulated markets, and what their horizon is instead of a choice.
@@ -224,6 +234,7 @@ _TRIALS: dict[Product, str] = {
     "cascade": "a cascade is followed to --to",
     "second-leg": "a second leg has its own four hours",
     "signals": "signals are scored over 4 and 24 hours",
+    "regimes": "every claim has its own horizon",
 }
 
 

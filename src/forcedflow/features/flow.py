@@ -58,6 +58,13 @@ FEATURES = (
         _BOTH,
         RANK_MS + WINDOW_MS,
     ),
+    _feature(
+        "volume_1h_rank_30d",
+        "1",
+        "Rank of the perpetual's volume of the last hour among the last 30 days.",
+        ("perpetual klines",),
+        RANK_MS + HOUR_MS,
+    ),
 )
 
 
@@ -78,6 +85,9 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
         "perp_lead_4h": _lead(inputs, times_ms),
         "perp_volume_share_4h": share,
         "perp_volume_share_rank_30d": trailing_rank(share),
+        "volume_1h_rank_30d": trailing_rank(
+            trailing_total(inputs.trade_klines, "volume", times_ms, HOUR_MS)
+        ),
     }
 
 
