@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks import (
     against_ccxt,
     cascade,
+    checklist,
     commands,
     decode,
     ladder,
@@ -30,6 +31,7 @@ _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "ladder": ladder.run,
     "cascade": cascade.run,
     "signals": signals.run,
+    "checklist": checklist.run,
     "startup": commands.startup,
     "import": commands.importing,
     "sandbox": sandbox.run,

@@ -1,6 +1,6 @@
 """Generate the reference pages that are read off the code.
 
-In:  the declared tables, commands, errors, settings, features and signals.
+In:  the declared tables, commands, errors, settings, features, signals and checklist.
 Out: Markdown under ``docs/reference``.
 No clock, no network, no lake: the same code gives the same bytes.
 
@@ -27,6 +27,7 @@ from forcedflow.cli.app import app
 from forcedflow.errors import ForcedflowError
 from forcedflow.features.feature import Feature
 from forcedflow.features.registry import FEATURES
+from forcedflow.playbook.checklist import RULES
 from forcedflow.settings import FILE_ONLY, Settings, VenueSettings
 from forcedflow.signals.registry import SIGNALS
 from forcedflow.signals.score import WEIGHTS
@@ -77,6 +78,7 @@ def pages() -> dict[str, str]:
         "settings.md": _settings_page(),
         "features.md": _features_page(),
         "signals.md": _signals_page(),
+        "checklist.md": _checklist_page(),
     }
 
 
@@ -277,6 +279,21 @@ def _signals_page() -> str:
         for signal in SIGNALS
     )
     return _HEAD + text + _markdown_table(heads, rows)
+
+
+def _checklist_page() -> str:
+    text = (
+        "# Checklist\n\n"
+        "The lines in their order, and of each every verdict with its rule; see\n"
+        "[how to read them](../howto/checklist.md). What is not known is said to be unknown, with\n"
+        "its reason.\n\n"
+    )
+    rows = (
+        (f"`{key}`" if place == 0 else "", verdict, rule)
+        for key, rules in RULES.items()
+        for place, (verdict, rule) in enumerate(rules.items())
+    )
+    return _HEAD + text + _markdown_table(("line", "verdict", "where"), rows)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
