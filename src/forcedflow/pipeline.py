@@ -24,10 +24,15 @@ from forcedflow.cascade.base_rate import WITHIN_MS, count_growth
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain, build_chain
 from forcedflow.cascade.forced_flow import forced_flow
-from forcedflow.cascade.montecarlo import SCENARIOS, simulate
+from forcedflow.cascade.montecarlo import SCENARIOS, Simulation, simulate
+from forcedflow.cascade.record_bound import PastPrices, longest_record
 from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
 from forcedflow.cascade.start import Start
-from forcedflow.cascade.waves import WaveRules, assumed_rules
+from forcedflow.cascade.waves import (
+    SIMULATED_REFILL_HALF_LIFE_S,
+    WaveRules,
+    assumed_rules,
+)
 from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, Direction, merge
 from forcedflow.depth.resilience import MEASURED, SIMULATED, Resilience
 from forcedflow.features.map_history import map_columns
@@ -186,6 +191,7 @@ def build_cascade(
     complete_feeds: bool = False,
     resilience: Resilience | None = None,
     rules: tuple[WaveRules, WaveRules] | None = None,
+    past: PastPrices | None = None,
 ) -> Cascade:
     """Return what would fall if price moved, both ways.
 
@@ -214,6 +220,9 @@ def build_cascade(
         where anything is simulated.
     rules : pair of WaveRules, optional
         Down, up; by default `assumed_rules` with the maps' own maintenance margins.
+    past : PastPrices, optional
+        A longer record of the same coin's price than the bars, all known by the moment. The bars'
+        own bounds how far scenarios go where it is the longer, or there is none.
 
     Returns
     -------
@@ -234,6 +243,9 @@ def build_cascade(
         resilience = SIMULATED if any(mapped.simulated for mapped in maps) else MEASURED
     bars = maps[0].bars
     history = filter_history(bars.low, bars.high, bars.close, bars.end_ms)
+    own = PastPrices(bars.low, bars.high, bars.close, bars.end_ms, "these bars")
+    held = [own] if past is None else [own, past]
+    record = {span: longest_record(held, span) for span in {horizon_ms, *HORIZONS_MS}}
     zones = [mapped.zones() for mapped in maps]
     fewer = max(1, scenarios // 4)
 
@@ -243,17 +255,30 @@ def build_cascade(
         margins = [_maintenance_rate(mapped, side) for mapped in maps]
         taken = assumed_rules(stage, margins) if rules is None else rules[place]
         ran = partial(simulate, stage, history=history, seed=seed, start=start)
-        simulations = [
-            ran(
-                taken,
-                horizon_ms=horizon,
-                scenarios=scenarios if horizon == horizon_ms else fewer,
-                withdrawal=resilience.omega,
-            )
-            for horizon in sorted({horizon_ms, *HORIZONS_MS})
-        ]
+        simulations = _carried(
+            seed,
+            *(
+                ran(
+                    taken,
+                    horizon_ms=horizon,
+                    scenarios=scenarios if horizon == horizon_ms else fewer,
+                    withdrawal=resilience.omega,
+                    past=record[horizon],
+                )
+                for horizon in sorted({horizon_ms, *HORIZONS_MS})
+            ),
+        )
         others = [
-            (words, ran(under, horizon_ms=horizon_ms, scenarios=fewer, withdrawal=omega))
+            (
+                words,
+                ran(
+                    under,
+                    horizon_ms=horizon_ms,
+                    scenarios=fewer,
+                    withdrawal=omega,
+                    past=record[horizon_ms],
+                ),
+            )
             for words, under, omega in _alternatives(resilience, taken)
         ]
         seen, sigma = start.seen_from(stage), maps[0].sigma_day
@@ -323,16 +348,34 @@ def build_map_features(
     return map_columns(market, times_ms, trained, step_ms, shocks_of)
 
 
+def _carried(seed: int, *simulations: Simulation) -> list[Simulation]:
+    """Scenarios over rising horizons, long ones with the draws that shorter ones left.
+
+    The record of a long horizon may reach beyond the stage and judge nothing; draws that the record
+    of a shorter one contradicts are no likelier for that.
+    """
+    found: list[Simulation] = []
+    for ran in simulations:
+        bound = found[-1].bound if found else None
+        found.append(ran.thinned(bound, seed) if ran.bound is None and bound is not None else ran)
+    return found
+
+
 def _alternatives(
     resilience: Resilience, taken: WaveRules
 ) -> tuple[tuple[str, WaveRules, float], ...]:
     """Books that come back or give way otherwise: in words, the rules, the withdrawal."""
-    refill_s, leaving = resilience.refill_half_life_s, resilience.omega_range[1]
+    leaving = resilience.omega_range[1]
+    # Both ends of what is known of the refill, where they are not what is taken anyway.
+    ends = {resilience.refill_half_life_s, SIMULATED_REFILL_HALF_LIFE_S}
     return (
-        (
-            f"books refill by half in {refill_s:g} s, not {taken.refill_half_life_s:g}",
-            replace(taken, refill_half_life_s=refill_s),
-            resilience.omega,
+        *(
+            (
+                f"books refill by half in {refill_s:g} s, not {taken.refill_half_life_s:g}",
+                replace(taken, refill_half_life_s=refill_s),
+                resilience.omega,
+            )
+            for refill_s in sorted(ends - {taken.refill_half_life_s})
         ),
         (f"makers leave with ω {leaving:g}, not {resilience.omega:g}", taken, leaving),
     )

@@ -77,7 +77,9 @@ def test_a_domino_lies_its_way_from_the_mark_and_no_share_is_below_its_null(casc
         assert 0 < usd["low"] <= usd["usd"] <= usd["high"]
         reach, alone = domino["p_reach"], domino["p_reach_volatility_only"]
         assert 0 <= alone["value"] <= reach["value"] <= 1
-        assert reach["n"] == 300
+        bound = found["record_bound"]["down" if domino["side"] == "long" else "up"]
+        assert reach["n"] == round(300 * (1 - bound["draws_taken_away"]))
+        assert 0 <= bound["share_beyond"] <= bound["limit"] or not bound["held"]
     for side in ("long", "short"):
         steps = [
             abs(d["trigger_price"] - found["mark_price"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.reference import markets
 
+from forcedflow.cascade.record_bound import PastPrices
 from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import assumed_rules
 from forcedflow.depth.curve import DepthCurve
@@ -74,7 +75,9 @@ def test_both_ways_come_with_every_horizon(cascade):
     for chain in (cascade.down, cascade.up):
         assert tuple(found.horizon_ms for found in chain.structural) == HORIZONS_MS
         assert chain.simulation.horizon_ms == 4 * HOUR_MS
-        assert chain.simulation.size == 400
+        bound = chain.simulation.bound
+        assert chain.simulation.size == round(bound.kept * 400)
+        assert bound.past.source == "these bars"
         assert chain is cascade.chain(chain.direction)
 
 
@@ -126,14 +129,36 @@ def test_an_unusual_horizon_stands_beside_the_usual_ones(mapped):
 
 
 def test_books_that_behave_otherwise_stand_beside_those_assumed(cascade):
-    sooner, leaving = cascade.down.alternatives
-    assert sooner.words == "books refill by half in 15 s, not 1200"
+    sooner, later, leaving = cascade.down.alternatives
+    assert sooner.words == "books refill by half in 15 s, not 130"
+    assert later.words == "books refill by half in 1200 s, not 130"
     assert leaving.words.startswith("makers leave with ω")
-    for found in (sooner, leaving):
-        assert found.structural.n == 100
+    for found in (sooner, later, leaving):
+        assert 0 < found.structural.n <= 100
         assert len(found.p_reach) == len(cascade.down.dominoes)
     usual = cascade.down.structural[1].simulated
     assert sooner.structural.value <= usual.value + 3 * usual.standard_error
+
+
+def test_a_longer_record_bounds_how_far_scenarios_go(mapped, cascade):
+    bars = mapped.bars
+    again = [np.concatenate([values] * 3) for values in (bars.low, bars.high, bars.close)]
+    end_ms = bars.end_ms[-1] - FIVE * np.arange(3 * bars.size)[::-1]
+    longer = PastPrices(*again, end_ms, "three times as long")
+    found = build_cascade([mapped], [_books(mapped)], seed=5, scenarios=400, past=longer)
+    bound = found.down.simulation.bound
+    assert bound.past.source == "three times as long"
+    assert bound.past.n > cascade.down.simulation.bound.past.n
+    assert "three times as long" in found.assumptions()["record_bound"]["down"]
+    if bound.held:
+        assert found.down.simulation.p_reach(bound.distance * 1.000001).value <= bound.limit
+
+
+def test_draws_that_a_short_record_contradicts_do_not_come_back_over_longer_spans(cascade):
+    for chain in (cascade.down, cascade.up):
+        sizes = [at.simulated.n for at in chain.structural]
+        assert all(n <= 400 for n in sizes)
+        assert sizes[-1] <= 100
 
 
 def test_stated_rules_and_resilience_are_used(mapped, cascade):

@@ -10,6 +10,7 @@ from forcedflow.asof.market import (
     read_path_klines,
     read_trained,
 )
+from forcedflow.asof.past_prices import read_past_prices
 
 __all__ = [
     "FEATURE_DAYS",
@@ -20,6 +21,7 @@ __all__ = [
     "read_features",
     "read_liquidations",
     "read_market",
+    "read_past_prices",
     "read_path_klines",
     "read_trained",
 ]

@@ -107,8 +107,9 @@ class Cascade:
             "estimate": "what would follow if; not a forecast that it will",
             "start": self.start.words(self.mark),
             "probabilities": f"shares of {self.scenarios} scenarios over "
-            f"{self.horizon_ms / HOUR_MS:g} h; {LABEL}: nothing yet says how often the market "
-            "agrees; volatility_only is the same paths with nothing forced",
+            f"{self.horizon_ms / HOUR_MS:g} h less what record_bound takes away; {LABEL}: nothing "
+            "yet says how often the market agrees; volatility_only is the same paths with nothing "
+            "forced",
             "paths": f"filtered history: past bars of {self.history.step_ms / SECOND_MS:g} s over "
             "the volatility expected before each, in blocks of "
             f"{self.history.block * self.history.step_ms / HOUR_MS:g} h, times today's; past drift "
@@ -129,11 +130,17 @@ class Cascade:
             f"ordinary volatility, half-life {MEMORY_MS / SECOND_MS:g} s), at least "
             f"{LEAST_LEFT:.0%}; {self.resilience.source}",
             "refill": f"half of what was taken is back in {self.rules.refill_half_life_s:g} s, "
-            "which decides more than anything else here; see alternatives",
+            "which decides more than anything else here; alternatives show its ends",
             "waves": f"{self.rules.source}; steps of {self.down.simulation.step_s:g} s",
             "cascade_rules": f"the way is more than {DOUBLED:g} times as long as without the "
             f"ladder, or more than {SWEPT_SHARE:.0%} of open interest is forced",
             "trigger": f"price that has reached {TRIGGER_SHARE:.0%} of a cluster",
+            "record_bound": {
+                chain.direction: None
+                if chain.simulation.bound is None
+                else chain.simulation.bound.words(chain.direction)
+                for chain in (self.down, self.up)
+            },
             "seed": self.seed,
             "maps": [mapped.assumptions() for mapped in self.maps],
         }

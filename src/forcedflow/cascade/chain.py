@@ -20,7 +20,6 @@ import numpy as np
 from forcedflow.cascade.criticality import Criticality, assess
 from forcedflow.cascade.fixed_point import solve
 from forcedflow.cascade.montecarlo import (
-    B1,
     LABEL,
     Probability,
     Quantiles,
@@ -28,6 +27,7 @@ from forcedflow.cascade.montecarlo import (
     quantiles,
     share,
 )
+from forcedflow.cascade.record_bound import B1
 from forcedflow.cascade.stage import Stage
 from forcedflow.depth.curve import DIRECTION_OF, Direction
 from forcedflow.units import DAY_MS, F8, Side

@@ -14,26 +14,28 @@ The same path without the ladder is the null: what volatility alone does. Whatev
 likely is said beside it. Shares of scenarios are structural probabilities, uncalibrated: they
 describe this model, and nothing yet says how often the market agrees. Past moves hold past cascades
 already, so what the ladder adds is to that extent counted twice.
+
+Draws under which price goes further than it ever did in the record, more often than the record
+allows, are thinned; see `forcedflow.cascade.record_bound`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from forcedflow.cascade import waves
 from forcedflow.cascade.criticality import DOUBLED, SHOCKS, SWEPT_SHARE
+from forcedflow.cascade.record_bound import B1, Bound, PastWindows, bound_draws
 from forcedflow.cascade.stage import Stage
 from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import WaveRules
 from forcedflow.depth.resilience import MEASURED
 from forcedflow.units import DAY_MS, F8, MINUTE_MS, SECOND_MS, F8x2
 from forcedflow.volatility.filtered_history import LEGS, FilteredHistory
-
-B1: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 SCENARIOS = 10_000
 """Scenarios: a share of one percent is then known to a tenth of itself."""
@@ -56,6 +58,7 @@ LONGEST_MS = 7 * DAY_MS
 _STEPS = 1_728
 _LEAST_STEP_S = 10.0
 _CHUNK = 1_000
+_JUDGES = 2_500
 
 
 class Probability(NamedTuple):
@@ -101,6 +104,8 @@ class Simulation:
         True over stated forced flow, and depth. [1]
     exhausted : ndarray of bool
         Whether a book was asked for more than the stage holds.
+    bound : Bound, optional
+        What the record took away; None where it was not asked.
     """
 
     stage: Stage
@@ -114,11 +119,35 @@ class Simulation:
     forced_factor: F8
     depth_factor: F8
     exhausted: B1
+    bound: Bound | None = None
 
     @property
     def size(self) -> int:
         """Return the number of scenarios."""
         return int(self.furthest.size)
+
+    @property
+    def log_ratio(self) -> F8:
+        """Return the log of forced over depth factor: what a draw's amplification rests on. [1]"""
+        return np.asarray(np.log(self.forced_factor / self.depth_factor))
+
+    def thinned(self, bound: Bound, seed: int) -> Simulation:
+        """Return the scenarios whose draws a bound lets stand; all of them if it leaves none."""
+        left = bound.keep(self.log_ratio, seed)
+        if not left.any():
+            return self
+        return replace(
+            self,
+            furthest=self.furthest[left],
+            last=self.last[left],
+            alone=self.alone[left],
+            forced_usd=self.forced_usd[left],
+            least_left=self.least_left[left],
+            forced_factor=self.forced_factor[left],
+            depth_factor=self.depth_factor[left],
+            exhausted=self.exhausted[left],
+            bound=bound,
+        )
 
     @property
     def doubled(self) -> B1:
@@ -208,6 +237,7 @@ def simulate(
     start: Start | None = None,
     scenarios: int = SCENARIOS,
     withdrawal: float = WITHDRAWAL,
+    past: PastWindows | None = None,
 ) -> Simulation:
     """Return what becomes of many scenarios in one direction.
 
@@ -228,6 +258,8 @@ def simulate(
     scenarios : int
     withdrawal : float
         Depth that makers take away per multiple of ordinary volatility. [1]
+    past : PastWindows, optional
+        Past windows of the horizon, which bound how often price may go further than it ever did.
 
     Returns
     -------
@@ -236,12 +268,16 @@ def simulate(
     Raises
     ------
     ValueError
-        If the horizon, the number of scenarios or the withdrawal is out of its range.
+        If the horizon, the number of scenarios or the withdrawal is out of its range, or the past
+        windows are of another horizon.
 
     Notes
     -----
     Steps are ten seconds within the hour and 50 s within a day of five-minute bars; waves follow
     one another as slowly, while the book refills, so that long horizons rather understate cascades.
+
+    The record is of windows that began anywhere, so draws are judged by scenarios that begin at the
+    mark with no shock and no order; a start then meets the draws that these left.
     """
     if not (0 < horizon_ms <= LONGEST_MS and scenarios > 0 and 0 <= withdrawal < math.inf):
         raise ValueError(
@@ -249,6 +285,20 @@ def simulate(
             "withdrawal is not negative"
         )
     start = start or Start()
+    if past is not None and past.horizon_ms != horizon_ms:
+        raise ValueError(f"past windows are of {past.horizon_ms} ms, the horizon of {horizon_ms}")
+    judged = None
+    if past is not None and start != Start():
+        judged = simulate(
+            stage,
+            rules,
+            history,
+            horizon_ms,
+            seed=seed,
+            scenarios=min(scenarios, _JUDGES),
+            withdrawal=withdrawal,
+            past=past,
+        ).bound
     shock, order = start.along(stage.direction)
     stage = start.seen_from(stage)
     bars = history.bars_in(horizon_ms)
@@ -299,7 +349,7 @@ def simulate(
     furthest, last, alone, forced, least, forced_factor, depth_factor, exhausted = (
         np.concatenate(parts) for parts in zip(*found, strict=True)
     )
-    return Simulation(
+    whole = Simulation(
         stage=stage,
         horizon_ms=horizon_ms,
         step_s=step_s,
@@ -312,6 +362,7 @@ def simulate(
         depth_factor=depth_factor,
         exhausted=exhausted,
     )
+    return whole if past is None else _bounded(whole, past, judged, history, seed)
 
 
 def share(hits: B1) -> Probability:
@@ -328,6 +379,20 @@ def quantiles(values: F8) -> Quantiles:
     # Taken from the values themselves, because nothing lies between a finite one and infinity.
     low, middle, high = np.quantile(values, (0.1, 0.5, 0.9), method="inverted_cdf").tolist()
     return Quantiles(low, middle, high)
+
+
+def _bounded(
+    ran: Simulation, past: PastWindows, judged: Bound | None, history: FilteredHistory, seed: int
+) -> Simulation:
+    if judged is None:
+        sigma = history.sigma * math.sqrt(ran.horizon_ms / history.step_ms)
+        distance = past.furthest(ran.stage.direction, sigma)
+        # What goes beyond the stage counts as being at its end, and cannot be told from there.
+        if past.n and distance < ran.stage.edges[-1] - ran.stage.width:
+            judged = bound_draws(past, distance, ran.log_ratio, ran.furthest, ran.alone, seed)
+    if judged is None:
+        return ran
+    return ran.thinned(judged, seed)
 
 
 def _left(history: FilteredHistory, moves: F8x2, shock: float, withdrawal: float) -> F8x2:

@@ -43,11 +43,18 @@ its marks by nine tenths of a move within a second."""
 ARBITRAGE_HALF_LIFE_S = 2.0
 """Half-life of a venue's gap to the index, assumed: the simulated exchange's own. [s]"""
 
-REFILL_HALF_LIFE_S = 1_200.0
+SIMULATED_REFILL_HALF_LIFE_S = 1_200.0
+"""Half-life of what was taken from a book of the simulated exchange. [s]
+
+Between its depth, which is back by half in eight minutes, and its price impact, which has faded by
+half in 45."""
+
+REFILL_HALF_LIFE_S = 130.0
 """Half-life of what was taken from a book, assumed. [s]
 
-Between the simulated exchange's depth, which is back by half in eight minutes, and its price
-impact, which has faded by half in 45. A book that refills slowly lengthens a cascade."""
+The geometric middle of two ends, because neither is of a cascade: 15 s, as recorded books came back
+near the touch on calm days, and the 1,200 s of the simulated exchange. A book that refills slowly
+lengthens a cascade, so both ends are shown beside it."""
 
 LATENCY_S = 1.0
 """From trigger to order where a venue's is not known, assumed; no venue publishes it. [s]"""
@@ -234,6 +241,7 @@ def assumed_rules(
         latency_s=tuple(_KNOWN_LATENCY_S.get(venue, LATENCY_S) for venue in venues),
         insurance_usd=tuple(funds),
         buffer=tuple(bankruptcy_distance(rate, stage.direction) for rate in rates),
+        refill_half_life_s=SIMULATED_REFILL_HALF_LIFE_S if stage.simulated else REFILL_HALF_LIFE_S,
         source="; ".join([*words, "mark, arbitrage and refill speeds assumed"]),
     )
 

@@ -110,10 +110,17 @@ def run(
     start = _start(shock, from_price, order, maps[0].mark)
     depths = _depths(held, instruments, depth_usd, at_ms)
 
+    from forcedflow.asof import read_past_prices
     from forcedflow.pipeline import build_cascade
 
     cascade = build_cascade(
-        maps, depths, seed=seed, start=start, horizon_ms=horizon_ms, scenarios=scenarios
+        maps,
+        depths,
+        seed=seed,
+        start=start,
+        horizon_ms=horizon_ms,
+        scenarios=scenarios,
+        past=read_past_prices(held, instruments[0], at_ms),
     )
     if write is not None and out is not None:
         try:
@@ -155,6 +162,10 @@ def answer(cascade: Cascade) -> dict[str, Any]:
         "scenarios": cascade.scenarios,
         "warnings": [f"depth is not measured: {warning}"] if warning else [],
         "dominoes": [domino.row() for chain in chains.values() for domino in chain.dominoes],
+        "record_bound": {
+            name: None if chain.simulation.bound is None else chain.simulation.bound.row(name)
+            for name, chain in chains.items()
+        },
         "end_price": {name: _end(cascade, chain) for name, chain in chains.items()},
         "criticality": {name: _criticality(chain) for name, chain in chains.items()},
         "bands": {name: _bands(chain) for name, chain in chains.items()},

@@ -126,12 +126,21 @@ def domino_table(cascade: Cascade, width: int) -> Table:
 def legend(cascade: Cascade, width: int) -> Text:
     """Return what the columns mean, and that shares of scenarios are uncalibrated."""
     words = (
-        f"reach: share of {cascade.scenarios:,} scenarios within {_hours(cascade.horizon_ms)} "
+        f"reach: share of {scenarios_words(cascade)} within {_hours(cascade.horizon_ms)} "
         f"({LABEL}); alone: the same paths with nothing forced; slip: how far the cluster's own "
         "flow moves price; stops: where price rests, from the mark, once it has come there; open: "
         "no depth that is modelled absorbs it"
     )
     return Text(_filled(words, width), "dim")
+
+
+def scenarios_words(cascade: Cascade) -> str:
+    """Return how many scenarios shares are of, and of how many drawn."""
+    left = [cascade.chain(way).simulation.size for way in directions(cascade)]
+    if set(left) <= {cascade.scenarios}:
+        return f"{cascade.scenarios:,} scenarios"
+    counts = " and ".join(f"{n:,}" for n in dict.fromkeys(left))
+    return f"{counts} of {cascade.scenarios:,} scenarios"
 
 
 def summary(cascade: Cascade, width: int) -> Text:
@@ -145,6 +154,7 @@ def summary(cascade: Cascade, width: int) -> Text:
             stop_words(cascade, chain),
             criticality_words(cascade, chain),
             structural_words(chain),
+            *bound_words(chain),
             *alternative_words(cascade, chain),
             base_rate_words([r for r in cascade.base_rates if r.direction == direction]),
         )
@@ -202,6 +212,14 @@ def structural_words(chain: Chain) -> str:
         for at in chain.structural
     ]
     return f"P(cascade), {LABEL} (volatility alone): {' · '.join(parts)}"
+
+
+def bound_words(chain: Chain) -> list[str]:
+    """Return what the record took away, where it took anything or should have."""
+    bound = chain.simulation.bound
+    if bound is None or (bound.held and bound.kept == 1):
+        return []
+    return [bound.words(chain.direction)]
 
 
 def alternative_words(cascade: Cascade, chain: Chain) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from tests.reference.stages import WIDTH, stage_of
 
 from forcedflow.cascade import waves
+from forcedflow.depth.resilience import MEASURED
 from forcedflow.margin import bankruptcy_price, liquidation_price
 from forcedflow.sandbox.parameters import VENUES, Habits
 
@@ -184,7 +185,15 @@ def test_what_is_taken_from_the_simulated_exchange_is_what_it_does():
         1 - (1 - Habits().arbitrage) ** 0.5
     )
     depth_s = 60 * math.log(2) / -math.log1p(-1 / Habits().depth_refill_min)
-    assert depth_s < waves.REFILL_HALF_LIFE_S < 60 * Habits().impact_half_life_min
+    assert rules.refill_half_life_s == waves.SIMULATED_REFILL_HALF_LIFE_S
+    assert depth_s < rules.refill_half_life_s < 60 * Habits().impact_half_life_min
+
+
+def test_books_of_real_markets_refill_between_both_ends_of_what_is_known():
+    stage = replace(stage_of(np.ones((1, 2)), np.ones((1, 2))), simulated=False)
+    taken = waves.assumed_rules(stage).refill_half_life_s
+    ends = (MEASURED.refill_half_life_s, waves.SIMULATED_REFILL_HALF_LIFE_S)
+    assert taken == pytest.approx(math.sqrt(ends[0] * ends[1]), rel=0.05)
 
 
 def test_assumed_rules_say_what_they_assume():
