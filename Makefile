@@ -23,8 +23,15 @@ $(STAMP): pyproject.toml uv.lock
 demo: setup ## a simulated market, live until Ctrl-C; HEADLESS=1 shows it once and writes a picture
 	@$(BIN)/forcedflow demo $(if $(HEADLESS),--headless)
 
-test: setup lint types ## everything CI runs
+test: setup pango lint types ## everything CI runs
 	$(BIN)/python -m pytest
+
+# What lays out printed pages is a library of the system: where it is missing, apt gets it if it may,
+# else the tests that print pages are skipped by name.
+pango: setup
+	@$(BIN)/forcedflow doctor | grep -q '✓ Pango' || { as=$$(test "$$(id -u)" = 0 || echo "sudo -n"); \
+	  $$as apt-get -qq update && $$as apt-get -qq install -y libpango-1.0-0 libpangoft2-1.0-0; } || \
+	  echo "no Pango here: tests that print pages are skipped"
 
 lint: setup ## style, spelling and the direction of imports
 	$(BIN)/ruff check .
@@ -41,4 +48,4 @@ docs: setup ## regenerate the generated reference pages
 bench: setup ## how fast, against whom
 	$(BIN)/python -m benchmarks
 
-.PHONY: help setup demo test lint types docs bench
+.PHONY: help setup demo test pango lint types docs bench

@@ -37,6 +37,7 @@ _COMMANDS = {
     "zones": ("zones", "List the clusters of estimated liquidations around the price."),
     "whatif": ("whatif", "Estimate what would be liquidated on the way to a price."),
     "cascade": ("cascade", "Estimate which clusters would fall in turn, how far, how likely."),
+    "playbook": ("playbook", "Put a market on one printable page, with what makes it void."),
     "signals": ("signals", "Say which of eight reasons for a cascade hold, and which way."),
     "checklist": ("checklist", "Answer eleven questions about a market, unknowns included."),
     "scan": ("scan", "Rank markets by how loaded they are, how near a cluster is, how crowded."),

@@ -20,7 +20,9 @@ from forcedflow.cli.options import console, print_json
 
 State: TypeAlias = Literal["ok", "missing", "broken"]
 
-_EXTRAS = {"report": ("matplotlib", "pictures")}
+_EXTRAS = {
+    "report": (("matplotlib", "jinja2", "weasyprint", "pypdfium2"), "pictures and printed pages")
+}
 _NEEDED = ("numpy", "polars", "numba", "msgspec", "cyclopts", "rich")
 
 
@@ -73,13 +75,31 @@ def _installation() -> list[Finding]:
             findings.append(Finding(name, "ok", importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
             findings.append(Finding(name, "broken", "not installed", f"pip install {name}"))
-    for extra, (module, purpose) in _EXTRAS.items():
-        if importlib.util.find_spec(module):
+    for extra, (modules, purpose) in _EXTRAS.items():
+        lacking = [module for module in modules if not importlib.util.find_spec(module)]
+        if not lacking:
             findings.append(Finding(f"extra [{extra}]", "ok", f"{purpose} work"))
         else:
             remedy = f"pip install 'forcedflow[{extra}]'"
-            findings.append(Finding(f"extra [{extra}]", "missing", f"no {purpose}", remedy))
-    return findings
+            detail = f"no {purpose}: {', '.join(lacking)}"
+            findings.append(Finding(f"extra [{extra}]", "missing", detail, remedy))
+    return findings + _pango()
+
+
+def _pango() -> list[Finding]:
+    """Whether the library that lays out printed pages is on the machine."""
+    from forcedflow.errors import UsageError
+
+    try:
+        from forcedflow.report.playbook_html import check_pango
+    except ModuleNotFoundError:
+        return []  # the extra is missing, which is said above
+    try:
+        check_pango()
+    except UsageError as error:
+        reason, _, hint = str(error).partition("\nhint: ")
+        return [Finding("Pango", "missing", reason, hint)]
+    return [Finding("Pango", "ok", "PDF and PNG pages work")]
 
 
 def _kernels() -> list[Finding]:

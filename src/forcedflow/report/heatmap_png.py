@@ -69,12 +69,12 @@ def draw_heatmap(mapped: LiquidationMap, zones: list[Zone], path: Path) -> None:
         legend = figure.add_axes((0.060, 0.048, 0.300, 0.014))
         style(chart)
         style(side)
-        _paint_heat(chart, heatmap)
-        _paint_candles(chart, heatmap)
-        _paint_profile(side, mapped, heatmap)
-        _mark_zones(side, zones, heatmap)
-        _price_axis(chart, side, mapped, heatmap)
-        _time_axis(chart, heatmap)
+        paint_heat(chart, heatmap)
+        paint_candles(chart, heatmap)
+        paint_profile(side, mapped, heatmap)
+        mark_zones(side, zones, heatmap)
+        price_axis(chart, side, mapped, heatmap)
+        time_axis(chart, heatmap)
         _paint_legend(legend, heatmap)
         _write_words(figure, mapped, heatmap)
         if mapped.simulated:
@@ -94,8 +94,8 @@ def _days(ms: F8 | float) -> F8:
     return np.asarray(ms, dtype=np.float64) / DAY_MS
 
 
-def _paint_heat(axes: Axes, heatmap: Heatmap) -> None:
-    """One raster; a stretch without data stays empty instead of being stretched over."""
+def paint_heat(axes: Axes, heatmap: Heatmap) -> None:
+    """Paint one raster; a stretch without data stays empty instead of being stretched over."""
     columns, grid = heatmap.columns, heatmap.grid
     place = (columns.end_ms - 1) // columns.step_ms
     place -= place[0]
@@ -121,7 +121,8 @@ def _paint_heat(axes: Axes, heatmap: Heatmap) -> None:
     )
 
 
-def _paint_candles(axes: Axes, heatmap: Heatmap) -> None:
+def paint_candles(axes: Axes, heatmap: Heatmap) -> None:
+    """Draw the mark's candles over the bands, joined where there are too many."""
     columns = heatmap.columns
     join = max(1, -(-columns.size // _MOST_CANDLES))
     starts = np.arange(0, columns.size, join)
@@ -160,8 +161,8 @@ def _paint_candles(axes: Axes, heatmap: Heatmap) -> None:
     )
 
 
-def _paint_profile(axes: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None:
-    """Bars stacked by leverage band, and what is closed in all on the way to each price."""
+def paint_profile(axes: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None:
+    """Stack bars by leverage band, and draw what is closed in all on the way to each price."""
     grid = heatmap.grid
     middle = np.log(grid.prices)
     most = 0.0
@@ -200,8 +201,8 @@ def _paint_profile(axes: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None
     )
 
 
-def _mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap) -> None:
-    """Outline zones and label the largest major ones of each side, without overlap."""
+def mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap, room: float = 0.048) -> None:
+    """Outline zones and label the largest major ones of each side, ``room`` of the axis apart."""
     low, high = heatmap.grid.edges[0], heatmap.grid.edges[-1]
     shown = [zone for zone in zones if zone.low > low and zone.high < high]
     for zone in shown:
@@ -214,13 +215,13 @@ def _mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap) -> None:
             linewidth=0,
             zorder=1,
         )
-    room = (np.log(high) - np.log(low)) * 0.048
+    apart = (np.log(high) - np.log(low)) * room
     taken: list[float] = []
     for side in SIDES:
         ranked = sorted((z for z in shown if z.side == side and z.major), key=lambda z: z.rank)
         for zone in ranked[:_LABELLED_ZONES]:
             at = float(np.log(zone.low * zone.high) / 2)
-            if any(abs(at - other) < room for other in taken):
+            if any(abs(at - other) < apart for other in taken):
                 continue
             taken.append(at)
             axes.text(
@@ -244,7 +245,8 @@ def _mark_zones(axes: Axes, zones: list[Zone], heatmap: Heatmap) -> None:
             )
 
 
-def _price_axis(chart: Axes, side: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None:
+def price_axis(chart: Axes, side: Axes, mapped: LiquidationMap, heatmap: Heatmap) -> None:
+    """Lay round prices and the mark over both panels."""
     edges, tick = heatmap.grid.edges, mapped.market.instrument.tick_size
     chart.set_ylim(np.log(edges[0]), np.log(edges[-1]))
     chart.yaxis.set_major_locator(FixedLocator(np.log(round_prices(edges[0], edges[-1])).tolist()))
@@ -279,7 +281,8 @@ def round_prices(low: float, high: float, wanted: int = 11) -> F8:
     return ticks
 
 
-def _time_axis(axes: Axes, heatmap: Heatmap) -> None:
+def time_axis(axes: Axes, heatmap: Heatmap) -> None:
+    """Lay UTC times under the chart."""
     columns = heatmap.columns
     axes.set_xlim(float(_days(columns.start_ms[0])), float(_days(columns.end_ms[-1])))
     locator = AutoDateLocator(minticks=5, maxticks=10, tz=UTC)  # type: ignore[no-untyped-call]
