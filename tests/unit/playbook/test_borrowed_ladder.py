@@ -138,3 +138,19 @@ def test_without_any_lender_one_row_is_too_little_and_the_error_says_so(both, tm
     lake.write({"open_interest": rows.tail(1)})
     with pytest.raises(NoDataError, match="at two moments at least"):
         read_situation(lake, parse_symbol("SIM", "sandbox-dark"), end_ms)
+
+
+@pytest.mark.parametrize("venue", ["mexc", "kucoin", "okx"])
+def test_any_venue_that_tells_what_is_open_now_has_a_ladder_under_its_own_rule(
+    both, tmp_path, venue
+):
+    held, end_ms = both
+    lake, _ = only_newest_row_of_dark(both, tmp_path / "lake", rows=0)
+    row = held.read("open_interest", venue="sandbox-dark").tail(1)
+    lake.write({"open_interest": row.with_columns(venue=pl.lit(venue))})
+    instrument = parse_symbol("SIM", venue)
+    situation = read_situation(lake, instrument, end_ms)
+    assert situation.mapped.market.rule.venue == venue
+    assert situation.mapped.open_interest_usd == pytest.approx(row["open_interest_usd"].item())
+    assert situation.mapped.market.lent_by == "sandbox SIM/USDT:USDT"
+    assert fill(situation).row()["nearest_cluster_up_pct"]["verdict"] in {"near", "far", "none"}
