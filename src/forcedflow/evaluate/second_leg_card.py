@@ -82,7 +82,7 @@ def second_leg_rows(trials: Sequence[LegTrial], scope: Scope) -> Iterator[Row]:
         yield from _compared(scope, "net_bps", "matched", net, beside, at, part)
     if scope.part:
         return
-    passed = np.concatenate([taken(trial) for trial in trials])
+    passed = taken(trials)
     yield _walked(scope, (gross - cost[:, 0])[passed], at[passed])
     filled = np.concatenate([trial.filled for trial in trials]).astype(np.float64)
     yield from _mean(scope, "filled_share", filled, at, "")

@@ -23,7 +23,13 @@ from forcedflow.liquidation_map import Market
 from forcedflow.playbook.clusters import follow_clusters, map_moments
 from forcedflow.playbook.ignition import BARS, SIGN, Ignition, IgnitionRule, find_ignitions
 from forcedflow.playbook.leg_outcome import SIZES_USD, LegOutcome, cost_bps, resolve
-from forcedflow.playbook.past_legs import FOLLOWED_MS, LEAST_PLANS, PastLegs, to_extreme_ms
+from forcedflow.playbook.past_legs import (
+    FOLLOWED_MS,
+    LEAST_PLANS,
+    PastLegs,
+    joined,
+    to_extreme_ms,
+)
 from forcedflow.playbook.price_series import PriceSeries
 from forcedflow.playbook.second_leg import RULE, LegPlan, SecondLeg, SecondLegRule, follow_legs
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, F8x2
@@ -315,16 +321,27 @@ def _latencies(series: PriceSeries, ignitions: Sequence[Ignition]) -> F8:
     return np.array(bars)
 
 
-def taken(trial: LegTrial) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which plans the record of that time would have let pass, walking forward.
+def taken(trials: Sequence[LegTrial]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which plans the record of their time would have let pass, walking forward.
 
-    A plan passes where the mean of the plans that were over by then, after costs, is above zero
-    with its whole interval; until there are `LEAST_PLANS` of them, none does.
+    Parameters
+    ----------
+    trials : sequence of LegTrial
+        Their legs make one record.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Of the plans of all trials, one after the other. A plan passes where the mean of the plans
+        that were over when it was stated, after costs, is above zero with its whole interval;
+        until there are `LEAST_PLANS` of them, none does.
     """
-    net = trial.gross_bps - trial.cost_bps[:, 0]
-    passed = np.zeros(net.size, dtype=np.bool_)
-    for i, at_ms in enumerate(trial.placed_ms.tolist()):
-        before = trial.past.known_by(at_ms)
-        if np.isfinite(before.net_bps).sum() >= LEAST_PLANS:
-            passed[i] = before.net_rate().above_zero
-    return passed
+    record = joined([trial.past for trial in trials])
+    passed = [
+        before.net_rate().above_zero
+        if np.isfinite((before := record.known_by(at_ms)).net_bps).sum() >= LEAST_PLANS
+        else False
+        for trial in trials
+        for at_ms in trial.placed_ms.tolist()
+    ]
+    return np.array(passed, dtype=np.bool_)

@@ -117,6 +117,27 @@ class PastLegs:
         return net_rate(self.net_bps[planned], self.impulse_ms[planned])
 
 
+def joined(parts: Sequence[PastLegs]) -> PastLegs:
+    """Return the legs of several instruments as one record, by when each was known.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or their costs are of different sizes.
+    """
+    if len({part.size_usd for part in parts}) != 1:
+        raise ValueError("one record is of one size, and of at least one instrument")
+    known = np.concatenate([part.known_ms for part in parts])
+    order = np.argsort(known, kind="stable")
+    return PastLegs(
+        known_ms=known[order],
+        impulse_ms=np.concatenate([part.impulse_ms for part in parts])[order],
+        to_extreme_ms=np.concatenate([part.to_extreme_ms for part in parts])[order],
+        net_bps=np.concatenate([part.net_bps for part in parts])[order],
+        size_usd=parts[0].size_usd,
+    )
+
+
 def net_rate(net_bps: F8, at_ms: I8) -> NetRate:
     """Return the mean of plans after costs, with the interval of whole days drawn again.
 

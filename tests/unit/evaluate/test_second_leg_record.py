@@ -117,7 +117,7 @@ def test_a_variant_of_the_rule_has_only_the_rows_that_are_compared():
 
 def test_plans_let_pass_are_those_whose_past_had_gained_by_then():
     gained = trial_of(np.resize([25.0, 35.0], 80))
-    passed = taken(gained)
+    passed = taken([gained])
     # Thirty plans must be over first; two are stated a day and the last is still open.
     assert not passed[:30].any()
     assert passed[31:].all()
@@ -131,11 +131,17 @@ def test_where_none_was_let_pass_the_row_says_zero_plans_and_no_figure():
     assert (row.n, row.value, row.gain, row.ci) == (0, None, None, [None, None])
 
 
+def test_the_record_of_all_instruments_is_one():
+    few = trial_of(np.resize([25.0, 35.0], 20))
+    assert not taken([few]).any()
+    assert taken([few, few]).sum() == 2 * taken([few, few])[:20].sum() > 0
+
+
 def test_a_later_gain_lets_no_earlier_plan_pass():
     early = np.resize([5.0, -35.0], 60)
     with_gain = trial_of(np.concatenate([early, np.full(200, 90.0)]))
-    assert not taken(with_gain)[:60].any()
-    assert taken(with_gain)[-1]
+    assert not taken([with_gain])[:60].any()
+    assert taken([with_gain])[-1]
 
 
 def test_a_plan_laid_elsewhere_keeps_its_distances_in_deviations():

@@ -11,6 +11,7 @@ from forcedflow.playbook.past_legs import (
     LEAST_PLANS,
     NetRate,
     PastLegs,
+    joined,
     judge,
     net_rate,
     past_impulses,
@@ -107,3 +108,11 @@ def test_impulses_are_past_once_four_hours_more_are_known():
     assert known.to_extreme_ms.tolist() == [FIVE]
     assert np.isnan(known.net_bps).all()
     assert past_impulses(series_of(falling), ignitions).known_ms.size == 0
+
+
+def test_records_are_joined_by_when_each_leg_was_known_and_only_of_one_size():
+    one, other = past([1.0, 2.0]), past([3.0, 4.0])
+    assert joined([one, other]).net_bps.tolist() == [1.0, 3.0, 2.0, 4.0]
+    larger = PastLegs(*(getattr(other, name) for name in PastLegs.__slots__[:4]), 1e6)
+    with pytest.raises(ValueError, match="one size"):
+        joined([one, larger])
