@@ -123,7 +123,7 @@ def build_stage(
     depths: Sequence[DepthCurve],
     side: Side,
     reaching: float = REACHING,
-    complete_feeds: bool = False,
+    complete_feeds: bool | None = None,
 ) -> Stage:
     """Return what stands in the way of a move: forced flow of some venues against their depth.
 
@@ -137,8 +137,9 @@ def build_stage(
         Side of the positions: longs are closed on the way down.
     reaching : float
         Share of forced flow that reaches the book. [1]
-    complete_feeds : bool
-        Whether the feeds that mixtures were fitted to print every forced close.
+    complete_feeds : bool, optional
+        Whether the feeds that mixtures were fitted to print every forced close; by default as each
+        mixture states.
 
     Returns
     -------
@@ -188,7 +189,7 @@ def build_cascade(
     horizon_ms: int = 4 * HOUR_MS,
     scenarios: int = SCENARIOS,
     reaching: float = REACHING,
-    complete_feeds: bool = False,
+    complete_feeds: bool | None = None,
     resilience: Resilience | None = None,
     rules: tuple[WaveRules, WaveRules] | None = None,
     past: PastPrices | None = None,
@@ -213,8 +214,9 @@ def build_cascade(
         books that give way or come back otherwise, take a quarter of them.
     reaching : float
         Share of forced flow that reaches the book. [1]
-    complete_feeds : bool
-        Whether the feeds that mixtures were fitted to print every forced close.
+    complete_feeds : bool, optional
+        Whether the feeds that mixtures were fitted to print every forced close; by default as each
+        mixture states.
     resilience : Resilience, optional
         How the books give way; by default as recorded ones did, or as the simulated exchange's do
         where anything is simulated.

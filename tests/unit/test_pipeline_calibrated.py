@@ -11,6 +11,8 @@ import pytest
 from tests.reference import markets
 from tests.reference.trained import trained_on
 
+from forcedflow.cascade.forced_flow import forced_flow
+from forcedflow.cascade.stage import lay_edges
 from forcedflow.errors import DataError
 from forcedflow.instruments import parse_symbol
 from forcedflow.liquidation_map import Market
@@ -213,3 +215,18 @@ def test_a_prior_map_knows_no_feed(market):
 def test_what_is_no_price_is_refused(calibrated, price):
     with pytest.raises(ValueError, match="positive"):
         calibrated.what_if(price)
+
+
+def test_a_mixture_that_states_a_complete_feed_is_believed_about_forced_flow(market):
+    trained = trained_on(ATOMS)
+    edges = lay_edges()
+    part, whole = (
+        forced_flow(
+            build_map(market, trained=replace(trained, complete_feed=stated)), "long", edges
+        )
+        for stated in (False, True)
+    )
+    assert "a lower bound" in part.words
+    assert "a lower bound" not in whole.words
+    assert whole.usd.sum() < part.usd.sum()
+    assert whole.log_sd < part.log_sd

@@ -248,6 +248,7 @@ def read_trained(path: Path, at_ms: int) -> TrainedMixture:
         targets=artefact.targets,
         simulated=artefact.simulated,
         card=tuple(artefact.card),
+        complete_feed=artefact.complete_feed is True,
     )
     trained.check_known_by(at_ms)
     return trained

@@ -57,7 +57,7 @@ class ForcedFlow:
 
 
 def forced_flow(
-    mapped: LiquidationMap, side: Side, edges: F8, complete_feed: bool = False
+    mapped: LiquidationMap, side: Side, edges: F8, complete_feed: bool | None = None
 ) -> ForcedFlow:
     """Return what would be force-closed by distance if the mark price went there.
 
@@ -68,9 +68,10 @@ def forced_flow(
         Side of the positions; longs are closed on the way down.
     edges : ndarray, shape (p + 1,)
         Borders of the bins in log distance from the mark, from 0 up. [1]
-    complete_feed : bool
-        Whether the feed that a mixture was fitted to prints every forced close. One that does not
-        says how much there is at least; the middle between that and `LIVE_SHARE` is taken then.
+    complete_feed : bool, optional
+        Whether the feed that a mixture was fitted to prints every forced close; by default as the
+        mixture states. One that does not says how much there is at least; the middle between that
+        and `LIVE_SHARE` is taken then.
 
     Returns
     -------
@@ -98,7 +99,9 @@ def forced_flow(
     return ForcedFlow(DIRECTION_OF[side], usd, log_sd, f"{share:.0%} of the map, {words}")
 
 
-def forced_usd(mapped: LiquidationMap, side: Side, edges: F8, complete_feed: bool = False) -> F8:
+def forced_usd(
+    mapped: LiquidationMap, side: Side, edges: F8, complete_feed: bool | None = None
+) -> F8:
     """Return the notional of `forced_flow` alone: its uncertainty takes most of the time.
 
     Parameters
@@ -107,7 +110,7 @@ def forced_usd(mapped: LiquidationMap, side: Side, edges: F8, complete_feed: boo
     side : {"long", "short"}
     edges : ndarray, shape (p + 1,)
         Borders of the bins in log distance from the mark, from 0 up. [1]
-    complete_feed : bool
+    complete_feed : bool, optional
         As of `forced_flow`.
 
     Returns
@@ -135,12 +138,15 @@ def _by_distance(mapped: LiquidationMap, usd: F8, grid: PriceGrid, side: Side, e
 
 
 def _share(
-    mapped: LiquidationMap, side: Side, complete_feed: bool
+    mapped: LiquidationMap, side: Side, complete_feed: bool | None
 ) -> tuple[float, float | None, bool]:
     """Share of the map that is forced, what the feed showed of it, whether the one is the other."""
-    seen = None if mapped.trained is None else mapped.realised_per_usd(side)
-    if seen is None or not seen > 0:
+    if mapped.trained is None:
         return LIVE_SHARE, None, False
-    if complete_feed or seen >= LIVE_SHARE:
+    seen = mapped.realised_per_usd(side)
+    if not seen > 0:
+        return LIVE_SHARE, None, False
+    told = mapped.trained.complete_feed if complete_feed is None else complete_feed
+    if told or seen >= LIVE_SHARE:
         return seen, seen, True
     return math.sqrt(seen * LIVE_SHARE), seen, False

@@ -188,7 +188,7 @@ def hold_trial(recorded: Recorded, fit_days: int, market: int = 0) -> Trial:
             for mapped in maps
         ]
         # The mixture was fitted to the one feed that prints every forced close.
-        return build_stage(maps, curves, side, complete_feeds=True)
+        return build_stage(maps, curves, side)
 
     foresight = {
         model: foresee_all(markets, mixture, pushes, build)
@@ -310,6 +310,7 @@ def fit_mixture_of(recorded: Recorded, fit_to_ms: int) -> TrainedMixture:
         level_of="the end of the fit",
         targets=evidence.targets,
         simulated=True,
+        complete_feed=evidence.complete_feed(fit_to_ms),
     )
 
 

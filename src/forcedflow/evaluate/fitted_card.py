@@ -121,6 +121,7 @@ def artefact_of(fitted: FittedMap, inner: InnerRecord | None, created: str) -> M
         dispersion=mixture.dispersion.tolist(),
         level=fitted.level,
         card=card_of(fitted, inner),
+        complete_feed=evidence.complete_feed(fitted.fit_to_ms),
     )
 
 

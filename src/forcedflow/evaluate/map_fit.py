@@ -83,6 +83,11 @@ class MapEvidence:
             for source in frame["source"].unique()
         )
 
+    def complete_feed(self, fit_to_ms: int) -> bool:
+        """Return whether every liquidation known of up to a moment is of a complete feed."""
+        fitted = self.liquidations.filter(pl.col("event_time").dt.epoch("ms") <= fit_to_ms)
+        return not fitted.is_empty() and bool((fitted["completeness"] == "complete").all())
+
     def parts(self) -> dict[str, DataPart]:
         """Return what was read, by table."""
         return {

@@ -53,6 +53,8 @@ class TrainedMixture:
         Whether any row behind it is of the simulated exchange.
     card : tuple of str
         What it is, what it rests on and what it is worth, in words.
+    complete_feed : bool
+        Whether the feed prints every forced close; otherwise its level is a lower bound.
     """
 
     venue: str
@@ -70,6 +72,7 @@ class TrainedMixture:
     targets: str
     simulated: bool
     card: tuple[str, ...] = ()
+    complete_feed: bool = False
 
     def check_known_by(self, at_ms: int) -> None:
         """Return if the fit had ended by a moment.

@@ -80,6 +80,9 @@ class MapArtefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Realised over expected at the end of the fit, later intervals counting more. [1]
     card : list of str
         What it is, what it rests on and what it is worth, in words.
+    complete_feed : bool, optional
+        Whether every row of liquidations fitted to is of a feed that prints each forced close;
+        not stated by maps stored before this was kept, which then count as incomplete.
     content_hash : str
         SHA-256 over all the rest; set by `write_artefact`.
     kind : {"map"}
@@ -106,6 +109,8 @@ class MapArtefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dispersion: list[float]
     level: float
     card: list[str]
+    # Left out where it was never stated, so that older files keep the digest they were sealed with.
+    complete_feed: bool | msgspec.UnsetType = msgspec.UNSET
     content_hash: str = ""
     kind: Literal["map"] = "map"
     layout: Literal[1] = 1

@@ -7,6 +7,7 @@ import json
 import msgspec
 import pytest
 
+from forcedflow.asof import read_trained
 from forcedflow.errors import DamagedFileError, DataError, NoDataError
 from forcedflow.store.artefacts import (
     AtomIdentity,
@@ -61,6 +62,19 @@ def test_what_was_written_comes_back_to_the_last_bit(tmp_path):
     folder = tmp_path / "artefacts/map/binance/BTC%2FUSDT%3AUSDT"
     assert path == folder / f"2026-01-26-{found.content_hash[:12]}.json"
     assert [p.name for p in folder.iterdir()] == [path.name]  # nothing half-written stays
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_whether_the_feed_is_complete_comes_back(tmp_path, stated):
+    path = write_artefact(tmp_path, _artefact(complete_feed=stated))
+    assert read_artefact(path).complete_feed is stated
+    assert read_trained(path, FIT_TO).complete_feed is stated
+
+
+def test_a_map_stored_before_completeness_was_kept_counts_as_incomplete(tmp_path):
+    path = write_artefact(tmp_path, _artefact())
+    assert b"complete_feed" not in path.read_bytes()
+    assert read_trained(path, FIT_TO).complete_feed is False
 
 
 def test_the_same_content_has_the_same_name_and_another_has_another(tmp_path):
