@@ -18,9 +18,6 @@ from forcedflow.units import SECOND_MS, Side, format_age
 STALE_MS = KLINE_AGE_MS
 """A map whose last bar is older than this says nothing of now; as with every price. [ms]"""
 
-ADVERSE: dict[Direction, Side] = {"down": "short", "up": "long"}
-"""Side of the *position* that a move in a direction is for."""
-
 AHEAD: dict[Direction, Side] = {"down": "long", "up": "short"}
 """Side of the positions that a move in a direction closes by force."""
 
