@@ -328,7 +328,7 @@ class _Alike:
     """Moments that a beginning may be compared with, and by what."""
 
     times_ms: I8
-    free: I8
+    free: Mapping[int, I8]
     deciles: tuple[I8, ...]
     horizon_ms: int
 
@@ -338,20 +338,23 @@ class _Alike:
         if claim.covariate:
             compared.append(table[claim.covariate] / table["sigma_day"])
         deciles = tuple(_deciles(figure, free) for figure in compared)
-        return cls(table.times_ms, free, deciles, claim.horizon_ms)
+        minute = table.times_ms[free] % HOUR_MS
+        by_minute = {at: free[minute == at] for at in np.unique(minute).tolist()}
+        return cls(table.times_ms, by_minute, deciles, claim.horizon_ms)
 
     def like(self, place: int, rng: np.random.Generator) -> I8:
         """Return up to `CONTROLS` of them, the same hour of the week first."""
         at = int(self.times_ms[place])
-        own = self.times_ms[self.free]
-        fits = (own % HOUR_MS == at % HOUR_MS) & (np.abs(own - at) >= max(self.horizon_ms, DAY_MS))
+        free = self.free.get(at % HOUR_MS, np.empty(0, dtype=np.int64))
+        own = self.times_ms[free]
+        fits = np.abs(own - at) >= max(self.horizon_ms, DAY_MS)
         for decile in self.deciles:
-            fits &= (np.abs(decile[self.free] - decile[place]) <= 1) & (decile[place] >= 0)
+            fits &= (np.abs(decile[free] - decile[place]) <= 1) & (decile[place] >= 0)
         apart = np.abs(own // HOUR_MS % _WEEK_HOURS - at // HOUR_MS % _WEEK_HOURS)
         apart = np.minimum(apart, _WEEK_HOURS - apart)
-        found = self.free[:0]
+        found = free[:0]
         for width in WIDTHS_H:
-            found = self.free[fits & (apart <= width)]
+            found = free[fits & (apart <= width)]
             if found.size >= CONTROLS:
                 break
         return rng.permutation(found)[:CONTROLS]
