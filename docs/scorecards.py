@@ -71,7 +71,8 @@ and the interval of that gain is above zero. Over the price-history placebo `uni
 interest at all, the gain is positive and its interval includes zero: until it does not, this is a
 price-history map with open interest as its scale. Without hourly volume the gain is smaller. Price is not
 drawn to clusters within what ninety days can tell. Of cascades recorded data decide nothing: no book was
-held, and what pushed price is not published.
+held, and what pushed price is not published. What plans of a [second leg](theory/second-leg.md) came to after
+costs cannot be told from zero.
 
 """
 
@@ -101,6 +102,19 @@ def main() -> int:
                 [
                     "scorecard",
                     "magnet",
+                    "--symbol",
+                    "BTC,ETH,SOL,DOGE",
+                    "--from",
+                    MAGNET_FROM,
+                    "--to",
+                    TO,
+                ],
+            ),
+            (
+                "what plans after an impulse came to: cannot be told from zero",
+                [
+                    "scorecard",
+                    "second-leg",
                     "--symbol",
                     "BTC,ETH,SOL,DOGE",
                     "--from",
