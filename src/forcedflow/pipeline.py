@@ -24,6 +24,7 @@ from forcedflow.cascade.base_rate import WITHIN_MS, count_growth
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain, build_chain
 from forcedflow.cascade.forced_flow import forced_flow
+from forcedflow.cascade.hawkes.timing import Timing
 from forcedflow.cascade.montecarlo import SCENARIOS, Simulation, simulate
 from forcedflow.cascade.record_bound import PastPrices, longest_record
 from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
@@ -193,6 +194,7 @@ def build_cascade(
     resilience: Resilience | None = None,
     rules: tuple[WaveRules, WaveRules] | None = None,
     past: PastPrices | None = None,
+    timing: Timing | None = None,
 ) -> Cascade:
     """Return what would fall if price moved, both ways.
 
@@ -225,6 +227,8 @@ def build_cascade(
     past : PastPrices, optional
         A longer record of the same coin's price than the bars, all known by the moment. The bars'
         own bounds how far scenarios go where it is the longer, or there is none.
+    timing : Timing, optional
+        What the times of past prints say; it stands beside the answer and changes nothing in it.
 
     Returns
     -------
@@ -308,6 +312,7 @@ def build_cascade(
         down=down,
         up=up,
         base_rates=base_rates,
+        timing=timing,
     )
 
 

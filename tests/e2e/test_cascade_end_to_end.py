@@ -262,3 +262,9 @@ def test_without_any_depth_the_command_says_what_gets_it(call, lake, tmp_path):
     assert "no depth is known" in err
     assert "hint: forcedflow" in err
     assert call(*asked, "--depth-usd", "3e7")[0] == 0
+
+
+def test_hours_of_totals_are_not_read_for_their_timing(cascade):
+    found = cascade()
+    assert found["timing"] is None
+    assert found["assumptions"]["timing"].startswith("unknown: no single prints held")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from forcedflow.cascade.base_rate import BaseRate
 from forcedflow.cascade.chain import TRIGGER_SHARE, Chain
 from forcedflow.cascade.criticality import DOUBLED, SWEPT_SHARE
+from forcedflow.cascade.hawkes.timing import UNKNOWN, Timing
 from forcedflow.cascade.montecarlo import LABEL, LEAST_LEFT, MEMORY_MS
 from forcedflow.cascade.start import Start
 from forcedflow.cascade.waves import WaveRules
@@ -56,6 +57,8 @@ class Cascade:
     down, up : Chain
     base_rates : tuple of BaseRate
         Of past moves, both ways and within each span.
+    timing : Timing, optional
+        What the times of past prints say; None where too few are held.
     """
 
     maps: tuple[LiquidationMap, ...]
@@ -70,6 +73,7 @@ class Cascade:
     down: Chain
     up: Chain
     base_rates: tuple[BaseRate, ...]
+    timing: Timing | None = None
 
     @property
     def simulated(self) -> bool:
@@ -141,6 +145,7 @@ class Cascade:
                 else chain.simulation.bound.words(chain.direction)
                 for chain in (self.down, self.up)
             },
+            "timing": UNKNOWN if self.timing is None else self.timing.words(),
             "seed": self.seed,
             "maps": [mapped.assumptions() for mapped in self.maps],
         }

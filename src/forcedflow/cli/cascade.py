@@ -110,7 +110,8 @@ def run(
     start = _start(shock, from_price, order, maps[0].mark)
     depths = _depths(held, instruments, depth_usd, at_ms)
 
-    from forcedflow.asof import read_past_prices
+    from forcedflow.asof import read_past_prices, read_prints
+    from forcedflow.cascade.hawkes.timing import LONGEST_MS, read_timing
     from forcedflow.pipeline import build_cascade
 
     cascade = build_cascade(
@@ -121,6 +122,7 @@ def run(
         horizon_ms=horizon_ms,
         scenarios=scenarios,
         past=read_past_prices(held, instruments[0], at_ms),
+        timing=read_timing(*read_prints(held, instruments[0], at_ms, LONGEST_MS), at_ms),
     )
     if write is not None and out is not None:
         try:
@@ -168,6 +170,7 @@ def answer(cascade: Cascade) -> dict[str, Any]:
         },
         "end_price": {name: _end(cascade, chain) for name, chain in chains.items()},
         "criticality": {name: _criticality(chain) for name, chain in chains.items()},
+        "timing": None if cascade.timing is None else cascade.timing.row(),
         "bands": {name: _bands(chain) for name, chain in chains.items()},
         "order": _order(cascade, chains),
         "asymmetry": {

@@ -17,6 +17,7 @@ from rich.text import Text
 from forcedflow.cascade.base_rate import BaseRate
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain, Domino
+from forcedflow.cascade.hawkes.timing import UNKNOWN
 from forcedflow.cascade.montecarlo import LABEL, Probability
 from forcedflow.cascade.settlement import Settlement, settle
 from forcedflow.depth.curve import Direction
@@ -162,7 +163,8 @@ def summary(cascade: Cascade, width: int) -> Text:
             textwrap.fill(line, max(20, width - 5), subsequent_indent="  ") for line in lines
         )
         text.append(textwrap.indent(body, " " * 5)[5:] + "\n")
-    text.rstrip()
+    timing = UNKNOWN if cascade.timing is None else cascade.timing.words()
+    text.append(_filled(f"self-excitation: {timing}", width), "dim")
     return text
 
 

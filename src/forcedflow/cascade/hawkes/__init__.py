@@ -16,6 +16,7 @@ from forcedflow.cascade.hawkes.fit import (
 from forcedflow.cascade.hawkes.goodness import Goodness, check, rescaled_waits
 from forcedflow.cascade.hawkes.model import Events, HawkesModel
 from forcedflow.cascade.hawkes.prepared import prepare
+from forcedflow.cascade.hawkes.timing import Timing, read_timing
 from forcedflow.cascade.hawkes.uncertainty import Interval, branching_interval
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "HawkesFit",
     "HawkesModel",
     "Interval",
+    "Timing",
     "branching_interval",
     "check",
     "fit_bursts",
@@ -33,6 +35,7 @@ __all__ = [
     "fit_times",
     "flat_baseline",
     "prepare",
+    "read_timing",
     "rescaled_waits",
     "with_hours",
     "with_volatility",
