@@ -35,6 +35,8 @@ def test_bars_and_settlements_of_the_present_day_come_once_though_asked_for_twic
     tape = Tape(3)
     now_ms = time.time_ns() // 1_000_000
     last_ms = now_ms - now_ms % MINUTE_MS
+    # A minute that ends while the test runs would close the bar under way.
+    now_ms = last_ms + MINUTE_MS // 2
     bars = [tape.bar(last_ms - back * MINUTE_MS) for back in range(149, -1, -1)]
     hour_ms = now_ms - now_ms % HOUR_MS
     settlements = [tape.settlement(hour_ms - back * HOUR_MS) for back in (9, 1)]
@@ -47,7 +49,16 @@ def test_bars_and_settlements_of_the_present_day_come_once_though_asked_for_twic
             with HttpClient(venue, connector.rate_limit, backoff_s=0.02) as http:
                 span = (start_ms, now_ms)
                 tables = ["klines", "funding"]
-                report = fetch(lake, connector, http, tables, ["BTC"], *span, MINUTE_MS)
+                report = fetch(
+                    lake,
+                    connector,
+                    http,
+                    tables,
+                    ["BTC"],
+                    *span,
+                    MINUTE_MS,
+                    now_ms=lambda: now_ms,
+                )
             assert (report.failures, report.refusals) == ((), ())
             reports.append(report)
     rows = lake.read("klines", start_ms=start_ms).filter(pl.col("price_type") == "last")
