@@ -5,17 +5,26 @@ from __future__ import annotations
 import builtins
 import re
 import tomllib
+from dataclasses import replace
+from io import BytesIO
 
+import msgspec
 import pytest
 from PIL import Image
 from pypdfium2 import PdfDocument
 from tests.e2e.conftest import strict_json
 from tests.reference.situations import sandbox_lake
 
+from forcedflow.asof.situation import read_situation
 from forcedflow.cli.options import iso_time
+from forcedflow.cli.playbook import answer as answer_of
+from forcedflow.cli.playbook import make
+from forcedflow.cli.playbook_template import Choices
 from forcedflow.errors import UsageError
+from forcedflow.instruments import parse_symbol
 from forcedflow.playbook.checklist import RULES
-from forcedflow.report.playbook_html import SCALES, check_pango
+from forcedflow.report.playbook_html import SCALES, check_pango, to_html, to_pdf, to_png
+from forcedflow.report.playbook_markdown import to_markdown
 from forcedflow.report.playbook_page import NOT_ADVICE
 from forcedflow.signals.registry import SIGNALS
 from forcedflow.units import format_price
@@ -25,28 +34,39 @@ PROMISES = re.compile(r"\bwill\b|\bguaranteed\b|\bmagnets?\b", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
+def market(tmp_path_factory):
+    """A lake of two simulated venues, and the moment of its end."""
+    return sandbox_lake(tmp_path_factory.mktemp("playbook") / "lake", ("sandbox", "sandbox-dark"))
+
+
+@pytest.fixture(scope="module")
+def asked(market):
     """The words that ask for a playbook of the simulated coin."""
-    held, end_ms = sandbox_lake(
-        tmp_path_factory.mktemp("playbook") / "lake", ("sandbox", "sandbox-dark")
-    )
+    held, end_ms = market
     return ("playbook", "SIM", "--lake", held.root, "--at", iso_time(end_ms), "--scenarios", "400")
 
 
-@pytest.fixture
-def printed(asked, call):
-    def write(out, *words):
-        if out.suffix in {".pdf", ".png"}:
-            try:
-                check_pango()
-            except UsageError as error:
-                pytest.skip(f"no Pango on this machine: {error}")
-        status, text, err = call(*asked, *words, "--out", out)
-        assert (status, text) == (0, ""), err
-        assert f"wrote {out}" in err
-        return out
+@pytest.fixture(scope="module")
+def situations(market):
+    held, end_ms = market
+    return {
+        venue: read_situation(held, parse_symbol("SIM", venue), end_ms, scenarios=400)
+        for venue in ("sandbox", "sandbox-dark")
+    }
 
-    return write
+
+@pytest.fixture(scope="module")
+def playbook(situations):
+    return make(situations["sandbox"], Choices(style="intraday"), 100_000.0)
+
+
+@pytest.fixture(scope="module")
+def pango():
+    """Skip by name where nothing on the machine lays out text."""
+    try:
+        check_pango()
+    except UsageError as error:
+        pytest.skip(f"no Pango on this machine: {error}")
 
 
 def words_of(pdf):
@@ -59,15 +79,15 @@ def words_of(pdf):
     return sizes, " ".join(text.split())
 
 
-@pytest.mark.parametrize("venue", ["sandbox", "sandbox-dark"])
-@pytest.mark.parametrize("style", ["scalp", "swing"])
-def test_a_playbook_is_one_sheet_that_names_everything(printed, tmp_path, venue, style):
-    pdf = printed(tmp_path / "plan.pdf", "--venue", venue, "--style", style)
-    sizes, text = words_of(pdf)
+@pytest.mark.usefixtures("pango")
+@pytest.mark.parametrize(
+    ("venue", "style"), [("sandbox", "scalp"), ("sandbox-dark", "intraday"), ("sandbox", "swing")]
+)
+def test_a_playbook_is_one_sheet_that_names_everything(situations, venue, style):
+    sizes, text = words_of(to_pdf(make(situations[venue], Choices(style=style), 100_000.0)))
     assert sizes == [A4]
     for part in (
-        "SIM/USDT:USDT",
-        venue,
+        f"SIM/USDT:USDT · {venue}",
         style,
         "SIMULATED",
         "NO TRADE by default",
@@ -90,28 +110,36 @@ def test_a_playbook_is_one_sheet_that_names_everything(printed, tmp_path, venue,
     assert not PROMISES.search(text)
 
 
-def test_the_same_market_gives_the_same_bytes(printed, tmp_path):
-    one, other = (
-        printed(tmp_path / f"{name}.pdf", "--venue", "sandbox").read_bytes() for name in "ab"
+@pytest.mark.usefixtures("pango")
+def test_the_page_stays_one_sheet_where_next_to_nothing_is_known(situations):
+    bare = replace(
+        situations["sandbox-dark"],
+        zones=(),
+        cascade=None,
+        depth=None,
+        reasons=(("depth", "no book and no volume known by then"), ("cascade", "no depth")),
     )
-    assert one == other
+    sizes, text = words_of(to_pdf(make(bare, Choices(), 100_000.0)))
+    assert sizes == [A4]
+    assert "no plan: no cluster is known beyond the trigger" in text
+    assert "no chain: no depth" in text
+    assert "no book and no volume known by then" in text
+    assert "nan" not in text.lower().split()
 
 
-def test_figures_agree_across_formats(asked, answer, printed, tmp_path):
-    found = answer(*asked, "--venue", "sandbox")
+@pytest.mark.usefixtures("pango")
+def test_figures_agree_across_formats(playbook):
+    found = strict_json(msgspec.json.encode(answer_of(playbook)))
     assert list(found["checklist"]) == list(RULES)
-    written = strict_json(printed(tmp_path / "p.json", "--venue", "sandbox").read_text())
-    assert written == found
-    _, pdf = words_of(printed(tmp_path / "p.pdf", "--venue", "sandbox"))
-    html = printed(tmp_path / "p.html", "--venue", "sandbox").read_text()
-    markdown = printed(tmp_path / "p.md", "--venue", "sandbox").read_text()
-    figures = [format_price(found["mark_price"], 0.1)]
-    for plan in found["plans"].values():
-        figures += [
-            format_price(plan[name], 0.1)
-            for name in ("trigger", "invalidation", "target")
-            if plan[name] is not None
-        ]
+    _, pdf = words_of(to_pdf(playbook))
+    html, markdown = to_html(playbook), to_markdown(playbook)
+    tick = parse_symbol("SIM", "sandbox").tick_size
+    figures = [format_price(found["mark_price"], tick)] + [
+        format_price(plan[name], tick)
+        for plan in found["plans"].values()
+        for name in ("trigger", "invalidation", "target")
+        if plan[name] is not None
+    ]
     assert len(figures) > 3
     for figure in figures:
         for name, text in (("pdf", pdf), ("html", html), ("md", markdown)):
@@ -119,14 +147,29 @@ def test_figures_agree_across_formats(asked, answer, printed, tmp_path):
     for text in (html, markdown):
         assert "SIMULATED" in text
         assert NOT_ADVICE in text
+        assert not PROMISES.search(re.sub(r"base64,[^\"]*", "", text))
     assert not re.search(r"(?:src|href)=\"(?!data:)", html), "the page needs something beside it"
 
 
-def test_the_picture_is_the_sheet(printed, tmp_path):
-    with Image.open(printed(tmp_path / "plan.png", "--venue", "sandbox")) as sheet:
+@pytest.mark.usefixtures("pango")
+def test_the_picture_is_the_sheet_and_the_same_playbook_gives_the_same_bytes(playbook):
+    written = to_png(playbook)
+    assert written == to_png(playbook)
+    with Image.open(BytesIO(written)) as sheet:
         assert sheet.size[1] / sheet.size[0] == pytest.approx(297 / 210, abs=0.01)
         colors = sheet.convert("RGB").getcolors(1 << 24)
     assert len(colors) > 1_000
+
+
+@pytest.mark.usefixtures("pango")
+def test_the_ending_decides_the_format(asked, call, tmp_path):
+    begins = {".pdf": b"%PDF-", ".html": b"<!doctype html>", ".json": b"{"}
+    for ending, head in begins.items():
+        out = tmp_path / f"plan{ending}"
+        status, text, err = call(*asked, "--venue", "sandbox", "--out", out)
+        assert (status, text) == (0, ""), err
+        assert f"wrote {out}" in err
+        assert out.read_bytes().startswith(head)
 
 
 def test_a_position_is_told_with_the_leverage_that_keeps_clear(asked, answer):

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from forcedflow.store import Lake
     from forcedflow.units import Side
 
-_DEFAULTS = Choices(venue="binance", style="intraday", order=100_000.0)
+_ORDER_USD = 100_000.0
+_DEFAULTS = Choices(venue="binance", style="intraday", order=_ORDER_USD)
 _LEAST_SCENARIOS, _MOST_SCENARIOS = 100, 100_000
 _ENDINGS = (".pdf", ".html", ".md", ".png", ".json")
 _NEEDED = ("matplotlib", "jinja2", "weasyprint", "pypdfium2")
@@ -100,7 +101,7 @@ def run(
     write = None if out is None else _writer(out)
     chosen = _choose(Choices(venue, style, equity, risk, order, model), template)
     stated = _stated_position(entry, size, side)
-    order_usd = chosen.order or _DEFAULTS.order or 0.0
+    order_usd = _ORDER_USD if chosen.order is None else chosen.order
     if order is None and stated is not None:
         order_usd = stated[1] * stated[2]
     _refuse(chosen, order_usd, scenarios)

@@ -51,7 +51,7 @@ def to_html(playbook: Playbook, scale: float = 1.0) -> str:
 
 
 def to_pdf(playbook: Playbook) -> bytes:
-    """Return the page as a PDF of one sheet; the same playbook gives the same bytes.
+    """Return the page as a PDF of one sheet.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def to_pdf(playbook: Playbook) -> bytes:
 
 
 def to_png(playbook: Playbook) -> bytes:
-    """Return the sheet as a picture, as the PDF prints it.
+    """Return the sheet as a picture, as the PDF prints it; the same playbook gives the same bytes.
 
     Raises
     ------

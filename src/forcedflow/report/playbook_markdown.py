@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from forcedflow.playbook.playbook import Playbook
-from forcedflow.report.playbook_page import Line, Page, Way, write_page
+from forcedflow.report.playbook_page import Page, Way, write_page
+from forcedflow.report.playbook_rows import Line
 
 
 def to_markdown(playbook: Playbook) -> str:

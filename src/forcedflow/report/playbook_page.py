@@ -10,21 +10,28 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from forcedflow.cascade.base_rate import BaseRate
-from forcedflow.cascade.chain import Chain, Domino
+from forcedflow.cascade.chain import Chain
 from forcedflow.cascade.montecarlo import LABEL
 from forcedflow.depth.curve import Direction
-from forcedflow.playbook.check import Check
 from forcedflow.playbook.leg_reading import LegReading
 from forcedflow.playbook.plan import Plan
 from forcedflow.playbook.playbook import Playbook
-from forcedflow.playbook.position import LeverageCap, PlannedPosition
+from forcedflow.playbook.position import PlannedPosition
 from forcedflow.report.basis import basis_lines
+from forcedflow.report.playbook_rows import (
+    MOST_DOMINOES,
+    Line,
+    check_line,
+    cluster,
+    dominoes,
+    health,
+    leverage_cap,
+    position_rows,
+    records,
+    signal,
+)
 from forcedflow.report.terminal import sigma_words
-from forcedflow.signals.reading import Reading
 from forcedflow.units import (
-    HOUR_MS,
-    SECOND_MS,
     SIDES,
     format_age,
     format_pct,
@@ -37,13 +44,8 @@ NOT_ADVICE = (
     "Educational and analytical, not advice; places no orders. Estimates of what would be closed "
     "if touched, not of where price goes."
 )
-MOST_CLUSTERS, MOST_DOMINOES = 3, 4
+MOST_CLUSTERS = 3
 """Rows a side."""
-
-LEAST_SCENARIOS = 30
-"""A share of fewer scenarios is not told, as in the checklist."""
-
-NO_RECORD = "no record yet"
 
 _KINDS = {
     "range_low_24h": "low of 24 h",
@@ -54,30 +56,6 @@ _KINDS = {
     "prior_day_high": "high of the day before",
     "cluster": "border of the nearest cluster",
 }
-_RISKS = {"down": "↓", "up": "↑", "both": "↕", "none": ""}
-_LABELS = {
-    "nearest_cluster_up_pct": "Nearest cluster up",
-    "nearest_cluster_down_pct": "Nearest cluster down",
-    "venue_alignment": "Venue alignment",
-    "oi_trend_4h": "Open interest, 4 h",
-    "funding_bias": "Funding bias",
-    "spot_confirmation": "Spot confirmation",
-    "liquidity": "Liquidity",
-    "volatility_window_6h": "Volatility window, 6 h",
-    "next_cluster_after_first": "Next after the first",
-    "invalidation_level": "Invalidation level",
-    "max_loss": "Maximum loss",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row of a table: a name, a state that decides its colour, cells, and a sentence."""
-
-    name: str
-    state: str
-    cells: tuple[str, ...] = ()
-    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +148,10 @@ def write_page(playbook: Playbook) -> Page:
         ),
         ways=(_way(playbook, 0), _way(playbook, 1)),
         checklist=tuple(
-            _check(name, check, instrument.tick_size)
+            check_line(name, check, instrument.tick_size)
             for name, check in playbook.checklist.checks.items()
         ),
-        signals=tuple(_signal(reading) for reading in situation.readings),
+        signals=tuple(signal(reading) for reading in situation.readings),
         score=f"{playbook.loading.words}; a count of reasons, not a probability",
         pressure=None if math.isnan(gauge) else gauge,
         pressure_words=(
@@ -186,12 +164,12 @@ def write_page(playbook: Playbook) -> Page:
         regime_words=_regime(playbook),
         leg_words=_leg(playbook.leg, instrument.tick_size),
         rules=tuple(Line(rule.title, rule.standing, (), rule.words) for rule in playbook.rules),
-        leverage=tuple(_cap(cap, instrument.tick_size) for cap in playbook.caps),
+        leverage=tuple(leverage_cap(cap, instrument.tick_size) for cap in playbook.caps),
         position_title=_position_title(playbook.position),
-        position=_position(playbook.position, instrument.tick_size),
+        position=position_rows(playbook.position, instrument.tick_size),
         position_words=_position_words(playbook),
-        records=_records(playbook),
-        health=_health(playbook),
+        records=records(playbook),
+        health=health(playbook),
         health_words=(*basis_lines(mapped), *(f"{what}: {why}" for what, why in situation.reasons)),
         footer=NOT_ADVICE,
     )
@@ -211,9 +189,9 @@ def _way(playbook: Playbook, place: int) -> Way:
         state="no trade" if plan.no_trade else "record",
         plan=_plan(plan, playbook, tick),
         plan_words=plan.reason,
-        chain=() if chain is None else _dominoes(chain, tick),
+        chain=() if chain is None else dominoes(chain, tick),
         chain_words=_chain_words(chain, horizon, situation.reason("cascade"), where),
-        clusters=tuple(_cluster(zone, tick) for zone in own[:MOST_CLUSTERS]),
+        clusters=tuple(cluster(zone, tick) for zone in own[:MOST_CLUSTERS]),
         clusters_words="" if own else f"no cluster stands {where} the price",
     )
 
@@ -267,37 +245,6 @@ def _span(zone: Zone, tick: float | None) -> str:
     )
 
 
-def _dominoes(chain: Chain, tick: float | None) -> tuple[Line, ...]:
-    return tuple(
-        _domino(number, domino, tick)
-        for number, domino in enumerate(chain.dominoes[:MOST_DOMINOES], start=1)
-    )
-
-
-def _domino(number: int, domino: Domino, tick: float | None) -> Line:
-    onward = "last one known"
-    following = domino.p_next_given_this
-    if following is not None and following.n < LEAST_SCENARIOS:
-        onward = "on: too few hit it"
-    elif following is not None:
-        alone = domino.p_next_given_this_volatility_only
-        beside = "" if alone is None else f" ({alone.value:.0%})"
-        onward = f"then on: {following.value:.0%}{beside}"
-    elif domino.gap_to_next_pct is not None:
-        onward = "on: no scenario hits it"
-    return Line(
-        name=f"{number}",
-        state=domino.side,
-        cells=(
-            format_price(domino.trigger_price, tick),
-            format_usd(domino.notional_usd),
-            f"hit {domino.p_reach.value:.0%} ({domino.p_reach_volatility_only.value:.0%})",
-            onward,
-            f"moves {domino.slippage_pct:.2f} %",
-        ),
-    )
-
-
 def _chain_words(chain: Chain | None, horizon_ms: int | None, reason: str, where: str) -> str:
     if chain is None or horizon_ms is None:
         return f"no chain: {reason}"
@@ -307,42 +254,6 @@ def _chain_words(chain: Chain | None, horizon_ms: int | None, reason: str, where
     return (
         f"shares of scenarios over {format_age(horizon_ms)}, {LABEL}; in brackets with nothing "
         "forced" + (f"; {more} more beyond" if more > 0 else "")
-    )
-
-
-def _cluster(zone: Zone, tick: float | None) -> Line:
-    sigma = "–" if math.isnan(zone.distance_sigma) else f"{zone.distance_sigma:+.1f} σ"
-    low, high = format_usd(zone.notional_usd_low), format_usd(zone.notional_usd_high)
-    return Line(
-        name=f"{format_price(zone.low, tick)}–{format_price(zone.high, tick)}",
-        state=zone.side,
-        cells=(
-            f"{format_usd(zone.notional_usd)} ({low}–{high})",
-            f"{format_pct(zone.distance_pct / 100)} {sigma}",
-            f"{zone.share_of_oi:.1%}" + (" major" if zone.major else ""),
-        ),
-    )
-
-
-def _check(name: str, check: Check, tick: float | None) -> Line:
-    age = "–" if math.isnan(check.age_s) else format_age(check.age_s * SECOND_MS)
-    value = "–"
-    if math.isfinite(check.value):
-        price = check.unit == "quote per base"
-        value = format_price(check.value, tick) if price else f"{check.value:.3g}"
-        if check.unit.startswith("%"):
-            value += " %"
-        elif not price and len(check.unit) <= len("bps "):
-            value += f" {check.unit}"
-    return Line(_LABELS.get(name, name), check.verdict, (value, age), check.evidence)
-
-
-def _signal(reading: Reading) -> Line:
-    return Line(
-        reading.title,
-        reading.verdict,
-        (_RISKS[reading.direction], reading.record or NO_RECORD),
-        reading.why,
     )
 
 
@@ -382,7 +293,7 @@ def _regime(playbook: Playbook) -> tuple[str, ...]:
 def _leg(leg: LegReading, tick: float | None) -> str:
     if leg.leg is None:
         return (
-            f"no impulse has hit a cluster in the last day ({len(leg.ignitions)} impulses seen); "
+            f"no impulse has hit a cluster in the last day (impulses seen: {len(leg.ignitions)}); "
             f"{leg.verdict.reason}"
         )
     since = "–" if leg.since_ignition_ms is None else format_age(leg.since_ignition_ms)
@@ -407,20 +318,6 @@ def _leg(leg: LegReading, tick: float | None) -> str:
     )
 
 
-def _cap(cap: LeverageCap, tick: float | None) -> Line:
-    beyond = f"beyond {format_price(cap.edge, tick)}" if math.isfinite(cap.edge) else "–"
-    if cap.leverage is None:
-        return Line(cap.side, cap.side, ("none", beyond), cap.reason)
-    end = "never" if cap.liquidation is None else format_price(cap.liquidation, tick)
-    kept = "σ alone, no cluster known" if cap.zone is None else "cluster and σ buffer"
-    return Line(
-        cap.side,
-        cap.side,
-        (f"{cap.leverage:g}×", beyond),
-        f"liquidated at {end}, {beyond}: {kept}",
-    )
-
-
 def _position_title(position: PlannedPosition | None) -> str:
     if position is None:
         return "Leverage that keeps clear of the kill zone, at the mark"
@@ -428,26 +325,6 @@ def _position_title(position: PlannedPosition | None) -> str:
     return (
         f"Your position: {cap.side} {cap.size:g} at {format_price(cap.entry)}, "
         f"{format_usd(position.notional)}"
-    )
-
-
-def _position(position: PlannedPosition | None, tick: float | None) -> tuple[Line, ...]:
-    if position is None:
-        return ()
-    return tuple(
-        Line(
-            f"{row.leverage:g}×",
-            "clear" if row.clear else "heed",
-            (
-                f"margin {format_usd(row.margin)}",
-                "never liquidated"
-                if row.liquidation is None
-                else f"liquidated at {format_price(row.liquidation, tick)}",
-                "" if row.distance_pct is None else format_pct(row.distance_pct / 100),
-                "clear" if row.clear else "in the kill zone",
-            ),
-        )
-        for row in position.rows
     )
 
 
@@ -461,63 +338,6 @@ def _position_words(playbook: Playbook) -> str:
     if position.cap.leverage is None:
         return f"{position.cap.reason}; {said}"
     return f"largest that keeps clear: {position.cap.leverage:g}×; {said}"
-
-
-def _records(playbook: Playbook) -> tuple[Line, ...]:
-    cascade = playbook.situation.cascade
-    leg = playbook.leg
-    # Impulses tell when extremes came, not what plans came to.
-    told = leg.verdict.reason if leg.past_of == "legs" and leg.n_past else NO_RECORD
-    lines = [Line("Second leg", "unknown" if told == NO_RECORD else "known", (), told)]
-    rates = [] if cascade is None else [r for r in cascade.base_rates if r.within_ms == HOUR_MS]
-    lines += [_base_rate(rate) for rate in rates]
-    known = [reading for reading in playbook.situation.readings if reading.record is not None]
-    lines += [
-        Line(reading.title, "known", (), reading.record or "")
-        for reading in known
-        if reading.verdict == "on"
-    ]
-    if not known:
-        lines.append(Line("Signals", "unknown", (), NO_RECORD))
-    lines.append(
-        Line(
-            "Known to be null",
-            "known",
-            (),
-            "attraction of price to clusters, acceleration after a touch and a second leg (within "
-            "±50 bps) cannot be told from zero",
-        )
-    )
-    return tuple(lines)
-
-
-def _base_rate(rate: BaseRate) -> Line:
-    name = (
-        f"{rate.small:.0%} {rate.direction} in {format_age(rate.within_ms)}, then {rate.large:.0%}"
-    )
-    interval = rate.interval()
-    if rate.share is None or interval is None:
-        return Line(name, "unknown", (), "none in the history held (n 0)")
-    return Line(
-        name,
-        "known",
-        (),
-        f"{rate.grew} of {rate.n} within {format_age(rate.followed_ms)}: {rate.share:.0%}, "
-        f"80 % {interval[0]:.0%}–{interval[1]:.0%}",
-    )
-
-
-def _health(playbook: Playbook) -> tuple[Line, ...]:
-    situation = playbook.situation
-    lag = situation.at_ms - situation.features.at_ms
-    return tuple(
-        Line(
-            name.replace("_", " "),
-            "unknown" if age is None else "known",
-            ("not held" if age is None else format_age(age + lag),),
-        )
-        for name, age in situation.features.input_age_ms.items()
-    )
 
 
 def _time(ms: float) -> str:
