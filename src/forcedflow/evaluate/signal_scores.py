@@ -4,15 +4,16 @@ In:  `Judged` rows, `Outcomes`, moments. [UTC ms]   Out: `Sample`, `Contrast`. [
 Pure: NumPy in, NumPy out; randomness is a seed; no I/O, no clock.
 
 A signal fires where it turns on; six hours must pass before it may fire again. Each time is
-compared with every moment of the same market of the same hour of the week and decile of volatility
-whose own horizon does not overlap; where those are too few, the hour of the week gives way step by
-step, the volatility never.
+compared with every moment of its class whose own horizon does not overlap. Classes are of one
+market, decile of volatility and hour of the week; where those hold too few days, the hour gives way
+step by step, the volatility never. Every moment is of one class, so that firings at random times
+come out even: were weekends compared with all days and other days with their like, they would not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +32,7 @@ APART_MS = DAY_MS
 """Least time between a firing and the moments it is compared with. [ms]"""
 
 LEAST_MATCHES, LEAST_MATCH_DAYS = 20, 5
-"""Moments, and days among them, without which a firing is not scored."""
+"""Moments alike, and days among them, without which a firing is not scored."""
 
 DECILES = 10
 
@@ -40,8 +41,11 @@ DRAWS = 10_000
 
 _DRAWN_AT_ONCE = 1_000
 
-LEVELS = ("hour of the week", "hour and part of the week", "hour")
-"""What moments have in common besides the decile of volatility, the strictest first."""
+LEVELS = ("hour of the week", "hour and part of the week", "hour", "quarter of the day")
+"""What moments of a class have in common besides the decile of volatility, the strictest first."""
+
+# A firing takes its own day and both beside it out of its class.
+_LEAST_CLASS_DAYS = LEAST_MATCH_DAYS + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,15 @@ class Matched:
         Those that have enough of them.
     pools : tuple of ndarray of int
         Moments alike.
+    weight : ndarray, shape (n,)
+        Share of its class that lies far enough away. [1]
     by_level : mapping of str to int
         How many firings were matched by what; under ``none`` how many were not.
     """
 
     fired: Fired
     pools: tuple[I8, ...]
+    weight: F8
     by_level: Mapping[str, int]
 
 
@@ -85,7 +92,8 @@ class Sample:
 
     Parameters
     ----------
-    outcome : ndarray, shape (n,)
+    outcome, weight : ndarray, shape (n,)
+        Of each firing. [1 or σ, 1]
     day : ndarray of int, shape (n,)
         Days since the epoch.
     matched_sum, matched_count : ndarray, shape (n, d)
@@ -95,6 +103,7 @@ class Sample:
     """
 
     outcome: F8
+    weight: F8
     day: I8
     matched_sum: F8x2
     matched_count: F8x2
@@ -216,28 +225,52 @@ def match(fired: Fired, times_ms: I8, volatility: F8, usable: Bools) -> Matched:
     by_level = dict.fromkeys((*LEVELS, "none"), 0)
     chosen = np.flatnonzero(usable)
     if not chosen.size:
-        return Matched(Fired(fired.at[:0], fired.direction[:0]), (), by_level)
-    edges = np.quantile(volatility[chosen], np.linspace(0, 1, DECILES + 1)[1:-1])
-    decile = np.searchsorted(edges, volatility, side="right")
-    hour, day = times_ms // HOUR_MS % 24, times_ms // DAY_MS
-    weekday = (day + 3) % 7  # the epoch began on a Thursday; 0 is Monday
-    alike = np.stack([weekday * 24 + hour, (weekday >= 5) * 24 + hour, hour]) * DECILES + decile
-    kept, pools = [], []
+        return Matched(Fired(fired.at[:0], fired.direction[:0]), (), np.zeros(0), by_level)
+    own_class, level = _classes(times_ms, volatility, usable)
+    day = times_ms // DAY_MS
+    kept, pools, weights = [], [], []
     for place, at in enumerate(fired.at.tolist()):
         if not usable[at]:
             continue
-        apart = chosen[np.abs(times_ms[chosen] - times_ms[at]) >= APART_MS]
-        level = "none"
-        for name, key in zip(LEVELS, alike, strict=True):
-            pool = apart[key[apart] == key[at]]
-            if pool.size >= LEAST_MATCHES and np.unique(day[pool]).size >= LEAST_MATCH_DAYS:
-                kept.append(place)
-                pools.append(pool)
-                level = name
-                break
-        by_level[level] += 1
+        alike = chosen[own_class[chosen] == own_class[at]]
+        apart = alike[np.abs(times_ms[alike] - times_ms[at]) >= APART_MS]
+        enough = apart.size >= LEAST_MATCHES and np.unique(day[apart]).size >= LEAST_MATCH_DAYS
+        if level[at] < 0 or not enough:
+            by_level["none"] += 1
+            continue
+        by_level[LEVELS[level[at]]] += 1
+        kept.append(place)
+        pools.append(apart)
+        weights.append(apart.size / alike.size)
     own = np.array(kept, dtype=np.int64)
-    return Matched(Fired(fired.at[own], fired.direction[own]), tuple(pools), by_level)
+    return Matched(
+        Fired(fired.at[own], fired.direction[own]), tuple(pools), np.array(weights), by_level
+    )
+
+
+def _classes(times_ms: I8, volatility: F8, usable: Bools) -> tuple[I8, I8]:
+    """Class of every moment and the level it is made at; -1 where none holds enough days."""
+    n = times_ms.size
+    edges = np.quantile(volatility[usable], np.linspace(0, 1, DECILES + 1)[1:-1])
+    decile = np.searchsorted(edges, volatility, side="right")
+    hour, day = times_ms // HOUR_MS % 24, times_ms // DAY_MS
+    weekday = (day + 3) % 7  # the epoch began on a Thursday; 0 is Monday
+    weekend = weekday >= 5
+    keys = (weekday * 24 + hour, weekend * 24 + hour, hour, hour // 6)
+    own_class, level = np.full(n, -1, dtype=np.int64), np.full(n, -1, dtype=np.int64)
+    left, classes = usable.copy(), 0
+    for place, key in enumerate(keys):
+        at = np.flatnonzero(left)
+        if not at.size:
+            break
+        _, which = np.unique(key[at] * DECILES + decile[at], return_inverse=True)
+        days = np.unique(np.stack([which, day[at]]), axis=1)[0]
+        enough = (np.bincount(days) >= _LEAST_CLASS_DAYS)[which]
+        own_class[at[enough]] = classes + which[enough]
+        level[at[enough]] = place
+        left[at[enough]] = False
+        classes += int(which.max()) + 1
+    return own_class, level
 
 
 def sample(matched: Matched, times_ms: I8, outcome: F8, calendar: I8) -> Sample:
@@ -260,24 +293,20 @@ def sample(matched: Matched, times_ms: I8, outcome: F8, calendar: I8) -> Sample:
     for row, pool in enumerate(matched.pools):
         sums[row] = np.bincount(place[pool], outcome[pool], calendar.size)
         counts[row] = np.bincount(place[pool], minlength=calendar.size)
-    return Sample(outcome[at], day[at], sums, counts, calendar)
+    return Sample(outcome[at], matched.weight, day[at], sums, counts, calendar)
 
 
 def signed(one: Sample, sign: F8) -> Sample:
     """Return a sample whose outcomes, and their matches', are taken times a sign per firing."""
-    return Sample(
-        one.outcome * sign,
-        one.day,
-        one.matched_sum * sign[:, None],
-        one.matched_count,
-        one.calendar,
-    )
+    turned = one.matched_sum * sign[:, None]
+    return replace(one, outcome=one.outcome * sign, matched_sum=turned)
 
 
 def select(one: Sample, chosen: Bools) -> Sample:
     """Return the chosen firings of a sample."""
     return Sample(
         one.outcome[chosen],
+        one.weight[chosen],
         one.day[chosen],
         one.matched_sum[chosen],
         one.matched_count[chosen],
@@ -289,6 +318,7 @@ def pool(samples: Sequence[Sample]) -> Sample:
     """Return several markets' samples as one: their days are the same days."""
     return Sample(
         np.concatenate([one.outcome for one in samples]),
+        np.concatenate([one.weight for one in samples]),
         np.concatenate([one.day for one in samples]),
         np.concatenate([one.matched_sum for one in samples]),
         np.concatenate([one.matched_count for one in samples]),
@@ -311,23 +341,29 @@ def contrast(one: Sample, block_days: int = 1, *, seed: int = SEED, draws: int =
     Returns
     -------
     Contrast
-        Every firing counts alike. Days are drawn for firings and matches at once, because both lie
-        on them; a firing none of whose matches was drawn is left out of that draw.
+        Means over firings by their weight. Days are drawn for firings and matches at once, because
+        both lie on them; a firing none of whose matches was drawn is left out of that draw.
+
+    Notes
+    -----
+    Without the weight firings at random times would not come out even either: a day that makes up
+    much of its class, as days of steady volatility do, is compared with the others alone. With it a
+    pair of moments counts the same whichever of the two fired.
     """
     block = (one.calendar - one.calendar[0]) // block_days
     weight = day_counts(int(block[-1]) + 1, seed=seed, draws=draws)[:, block]
     # Not all at once: a draw has as many figures as there are firings.
     parts = np.split(weight, range(_DRAWN_AT_ONCE, draws, _DRAWN_AT_ONCE))
     drawn = np.concatenate([_mean_gains(one, part) for part in parts])
-    matched = float((one.matched_sum.sum(axis=1) / one.matched_count.sum(axis=1)).mean())
-    value = float(one.outcome.mean())
+    theirs = one.matched_sum.sum(axis=1) / one.matched_count.sum(axis=1)
+    value, matched = (float(np.average(part, weights=one.weight)) for part in (one.outcome, theirs))
     return Contrast(value, matched, value - matched, drawn)
 
 
 def _mean_gains(one: Sample, weight: F8x2) -> F8:
     """Mean difference in every draw, given how often each day of the calendar was drawn."""
     count = weight @ one.matched_count.T
-    own = np.where(count > 0, weight[:, one.day - one.calendar[0]], 0.0)
+    own = np.where(count > 0, weight[:, one.day - one.calendar[0]] * one.weight, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         theirs = (weight @ one.matched_sum.T) / count
         gains = np.where(count > 0, one.outcome - theirs, 0.0)
