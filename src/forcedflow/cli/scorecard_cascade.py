@@ -26,6 +26,17 @@ TRIAL_NOTE = (
 )
 
 
+MOST_MOVES = 24
+"""Moves of a symbol that are scored, the largest: each takes some seconds."""
+
+SCAN_NOTE = (
+    "Moves of at least 3 % within 4 h, either way, the largest first; the ladder is frozen at the "
+    "close before each and sees nothing later. They were chosen by what followed, so nothing here "
+    "says how often such a ladder comes without a move. One case each: the interval is of a thin "
+    "and of a deep book, 10 and 90 %, or of the map's range; no significance."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """When the ladder is frozen, and until when it is compared. [UTC ms]"""
@@ -80,6 +91,8 @@ def score_cascades(
         return trial_rows(held, data), TRIAL_NOTE
     if held is None:
         raise UsageError("a frozen case needs a lake\nhint: --lake PATH")
+    if from_ is None and to is None:
+        return _scan(held, instruments, data), SCAN_NOTE
     case = Frozen.of(from_, to)
     return frozen_cases(held, instruments, case, data), case.note
 
@@ -92,7 +105,7 @@ def frozen_cases(
     for instrument in instruments:
         report_progress(f"{instrument.venue} {instrument.symbol}")
         try:
-            rows += _frozen_case(held, instrument, case, data)
+            rows += _frozen_case(held, instrument, case, data, instrument.symbol)
         except NoDataError as error:
             _record_missing(data, instrument.symbol, str(error))
     return rows
@@ -157,9 +170,46 @@ def _scored_trial() -> tuple[list[Row], list[Any]]:
     return list(cascade_rows(joined, scope)), [unmatched] if lonely else []
 
 
+def _scan(held: Lake, instruments: list[Instrument], data: dict[str, Any]) -> list[Row]:
+    """Return rows of every symbol's largest moves; why one has none goes into ``data``."""
+    from forcedflow.asof import read_market, read_path_klines
+    from forcedflow.cli.options import parse_moment
+    from forcedflow.evaluate.cascade_moves import large_moves
+    from forcedflow.evaluate.path_only import market_bars
+    from forcedflow.units import HOUR_MS
+
+    now_ms = parse_moment(None)
+    rows: list[Row] = []
+    for instrument in instruments:
+        symbol = instrument.symbol
+        try:
+            market = read_market(held, instrument, now_ms)
+            path = read_path_klines(held, instrument, now_ms)
+            moves = large_moves(market_bars(market.open_interest, path, HOUR_MS))
+        except NoDataError as error:
+            _record_missing(data, symbol, str(error))
+            continue
+        if not moves:
+            _record_missing(data, symbol, "not scored: no move of 3 % within 4 h is held")
+        if len(moves) > MOST_MOVES:
+            rest = len(moves) - MOST_MOVES
+            _record_missing(data, symbol, f"{rest} smaller moves of 3 % or more are not scored")
+        for i, move in enumerate(moves[:MOST_MOVES]):
+            report_progress(f"{instrument.venue} {symbol}: {i + 1} of {len(moves[:MOST_MOVES])}")
+            try:
+                case = Frozen(move.at_ms, move.to_ms)
+                name = f"{symbol} {iso_time(move.at_ms)}"
+                rows += _frozen_case(held, instrument, case, data, name)
+            except (DataError, NoDataError) as error:
+                _record_missing(data, symbol, f"{iso_time(move.at_ms)} not scored: {error}")
+    data["missing"] = list({tuple(one.items()): one for one in data["missing"]}.values())
+    return rows
+
+
 def _frozen_case(
-    held: Lake, instrument: Instrument, case: Frozen, data: dict[str, Any]
+    held: Lake, instrument: Instrument, case: Frozen, data: dict[str, Any], name: str
 ) -> list[Row]:
+    """Return the rows of one case; what they rest on goes into ``data`` under its name."""
     from forcedflow.asof import (
         read_depth,
         read_liquidations,
@@ -183,7 +233,8 @@ def _frozen_case(
     mapped = build_map(market, trained=trained)
     later = read_market(held, instrument, case.to_ms)
     path = read_path_klines(held, instrument, case.to_ms)
-    liquidations, whose = read_liquidations(held, instrument, case.at_ms, case.to_ms)
+    # Totals of the last hour are published after it; what is compared may be later.
+    liquidations, whose = read_liquidations(held, instrument, case.at_ms, case.to_ms + HOUR_MS)
     fall = measure_fall(
         mapped.mark,
         case.at_ms,
@@ -199,9 +250,11 @@ def _frozen_case(
         "liquidations": liquidations,
         "klines_compared": path,
     }
-    record_inputs(data, symbol, frames, simulated=mapped.simulated)
-    data["targets"][symbol] = whose
-    data["depth"] = {**data.get("depth", {}), symbol: [curve.source for curve in depths]}
+    record_inputs(data, name, frames, simulated=False)
+    if mapped.simulated and symbol not in data["simulated"]:
+        data["simulated"].append(symbol)
+    data["targets"][name] = whose
+    data["depth"] = {**data.get("depth", {}), name: [curve.source for curve in depths]}
     if trained is None:
         _record_missing(
             data, symbol, "forced flow not scored: no mixture was fitted to a feed by then"

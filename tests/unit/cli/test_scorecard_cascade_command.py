@@ -7,9 +7,9 @@ import json
 import pytest
 from tests.unit.evaluate.cascade_pushes import said, trial
 
-from forcedflow.cli import scorecard_memory
+from forcedflow.cli import scorecard_cascade, scorecard_memory
 from forcedflow.cli.app import run
-from forcedflow.evaluate import cascade_trial
+from forcedflow.evaluate import cascade_moves, cascade_trial
 from forcedflow.sandbox.market import SandboxMarket
 from forcedflow.store import Lake
 
@@ -79,6 +79,28 @@ def test_what_happens_later_changes_only_what_it_is_compared_with(lake, capsys):
     assert len({side for side, _, _ in answers}) > 1 or answers[0] == answers[1]
 
 
+def test_without_a_moment_the_largest_moves_are_frozen_one_by_one(lake, capsys, monkeypatch):
+    # The made-up market is calmer than a recorded one.
+    found = cascade_moves.large_moves
+    monkeypatch.setattr(cascade_moves, "large_moves", lambda bars: found(bars, least=0.008))
+    monkeypatch.setattr(scorecard_cascade, "MOST_MOVES", 3)
+    whose = ["--venue", "sandbox", "--symbol", "SIM"]
+    assert run(["scorecard", "cascade", *whose, "--lake", lake, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    events = {row["event"] for row in answer["results"]}
+    why = [missing["why"] for missing in answer["data"]["missing"]]
+    assert 0 < len(events) <= 3
+    assert len(why) == len(set(why))
+    for row in answer["results"]:
+        assert row["event"].startswith("frozen ")
+        assert row["event"].endswith(":00:00Z")
+        assert row["horizon"] == "4h"
+    assert answer["data"]["simulated"] in ([], ["SIM/USDT:USDT"])
+    for name in answer["data"]["ranges"]:
+        last_known = answer["data"]["ranges"][name]["open_interest"][1]
+        assert last_known <= name.split(" ")[1]
+
+
 def test_a_simulated_case_says_so_on_the_screen(lake, capsys):
     assert run(["scorecard", "cascade", *CASE, "--lake", lake]) == 0
     shown = capsys.readouterr().out
@@ -119,7 +141,7 @@ def test_the_trial_is_remembered_beside_a_lake(lake, capsys, monkeypatch):
         (("cascade", "--horizon", "1h", *CASE), "followed to --to"),
         (
             ("map", "--trial", "--to", "2024-01-20"),
-            "--trial is of cascade, second-leg, signals alone",
+            "--trial is of cascade, second-leg, signals, regimes alone",
         ),
         (("map", "--fit-to", "2024-01-20"), "needs an end"),
         (("magnet", "--from", "2024-01-20"), "needs an end"),
