@@ -4,7 +4,7 @@ In:  `Playbook`.   Out: HTML text, PDF bytes, PNG bytes.
 Lays out with WeasyPrint; no clock, no network: everything the page needs is inside it.
 
 The page flows, so nothing can overlap; where it would need a second sheet, letters become smaller
-until it does not.
+until it does not; what no readable size holds goes on to a second one rather than being cut.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from forcedflow.report.playbook_page import write_page
 if TYPE_CHECKING:
     from weasyprint import Document
 
-SCALES = (1.1, 1.05, 1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
+SCALES = (1.08, 1.02, 0.96, 0.9, 0.84, 0.78, 0.72, 0.66)
 """Sizes of letters that are tried, as shares of the usual. [1]"""
 
 DOTS_PER_INCH = 200
