@@ -198,7 +198,14 @@ def test_the_picture_is_a_png_and_the_same_cascade_gives_the_same_bytes(call, la
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--shock", "2%"), ("--from-price", "80000"), ("--depth-usd", "1e4")]
+    "arguments",
+    [
+        ("--shock", "2%"),
+        ("--from-price", "80000"),
+        ("--depth-usd", "1e4"),
+        # Two sums of money in one line are no formula.
+        ("--order", "-250000"),
+    ],
 )
 def test_every_start_and_every_depth_can_be_drawn(call, lake, tmp_path, arguments):
     out = tmp_path / "c.png"

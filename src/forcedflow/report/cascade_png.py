@@ -42,6 +42,8 @@ _MARGIN = 1.12
 _LANE, _PUSH, _CARDS = 0.085, 0.165, 0.215
 _CARD_HEIGHT = 0.098
 _TO_10_90 = 1.2816
+# Two dollar signs in one line are two sums of money, no formula.
+_STYLE = {"font.family": "DejaVu Sans", "font.size": 10, "text.parse_math": False}
 
 
 class _Card(NamedTuple):
@@ -65,7 +67,7 @@ def draw_cascade(cascade: Cascade, path: Path) -> None:
         File to write; its folder must exist.
     """
     low, high = _span(cascade)
-    with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 10}):
+    with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(16, 9), dpi=120, facecolor=palette.BACKGROUND)
         FigureCanvasAgg(figure)
         bars = figure.add_axes((0.060, 0.190, 0.470, 0.655))
@@ -483,6 +485,17 @@ def _stop_words(cascade: Cascade, chain: Chain, drawn: int) -> str:
     return f"{chain.direction}: {where}{'; ' if said else ''}{said}"
 
 
+def _bound_words(chain: Chain) -> str:
+    """Return how much the record took away, short enough to stand in a line."""
+    bound = chain.simulation.bound
+    if bound is None or bound.kept == 1:
+        return ""
+    return (
+        f"  ·  record's bound: {words.percent(1 - bound.kept)} of draws taken away, "
+        f"{words.percent(bound.before)} beyond its furthest before"
+    )
+
+
 def _write_words(figure: Figure, cascade: Cascade, low: float, high: float) -> None:
     lead = cascade.maps[0]
     instrument = lead.market.instrument
@@ -543,7 +556,7 @@ def _write_words(figure: Figure, cascade: Cascade, low: float, high: float) -> N
         )
         lines.append(
             f"{direction}: {words.criticality_words(cascade, chain)}  ·  "
-            f"{words.structural_words(chain)}"
+            f"{words.structural_words(chain)}{_bound_words(chain)}"
         )
     lines += textwrap.wrap("  ·  ".join(words.cascade_basis(cascade)), 235)[:5]
     lines.append(
