@@ -16,7 +16,17 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from forcedflow.features.table import FeatureTable
-from forcedflow.playbook.regime_rules import RULES, Regime, RuleStates
+from forcedflow.playbook.regime_rules import (
+    RULES,
+    Regime,
+    RuleStates,
+    both_sides_hunted,
+    crowded_longs,
+    crowded_shorts,
+    mechanical_move,
+    reload_after_flush,
+)
+from forcedflow.signals import funding_bias
 from forcedflow.signals.reading import Risk
 from forcedflow.signals.signal import I1, ON, UNKNOWN
 from forcedflow.units import SECOND_MS
@@ -136,7 +146,14 @@ def judge_regimes(table: FeatureTable) -> dict[Regime, RuleStates]:
         rests on the moments up to it; one that began before the table is seen from its first
         moment at which it would begin anew.
     """
-    return {rule.name: rule.judge(table) for rule in RULES}
+    moves, bias = mechanical_move(table), funding_bias.judge(table)
+    return {
+        "mechanical_move": moves,
+        "reload_after_flush": reload_after_flush(table, moves),
+        "both_sides_hunted": both_sides_hunted(table),
+        "crowded_shorts": crowded_shorts(table, bias),
+        "crowded_longs": crowded_longs(table, bias),
+    }
 
 
 def read_regime(table: FeatureTable) -> RegimeReading:
@@ -152,7 +169,7 @@ def read_regime(table: FeatureTable) -> RegimeReading:
     RegimeReading
     """
     judged = judge_regimes(table)
-    states = list(judged.values())
+    states = [judged[rule.name] for rule in RULES]
     named = _named(states)
     history = _spans(table, states, named)
     last = table.size - 1

@@ -24,8 +24,7 @@ from forcedflow.features.grid import (
     trailing_count,
 )
 from forcedflow.features.table import STEP_MS, FeatureTable
-from forcedflow.signals import funding_bias
-from forcedflow.signals.signal import BOTH, DOWN, I1, NONE, OFF, ON, UNKNOWN, UP
+from forcedflow.signals.signal import BOTH, DOWN, I1, NONE, OFF, ON, UNKNOWN, UP, Judged
 from forcedflow.signals.threshold import trailing_quantile
 from forcedflow.units import F8, HOUR_MS, format_pct
 
@@ -91,8 +90,6 @@ class RegimeRule:
         The rule, in words.
     tables : tuple of str
         Inputs without which it is unknown, as readings name them.
-    judge : callable
-        The rule, at every moment of a table.
     why : callable
         One sentence for a moment at which it holds, by place in the table.
     ends : callable
@@ -104,7 +101,6 @@ class RegimeRule:
     begins_words: str
     ends_words: str
     tables: tuple[str, ...]
-    judge: Callable[[FeatureTable], RuleStates]
     why: Callable[[RuleStates, int], str]
     ends: Callable[[RuleStates, int], str]
 
@@ -189,9 +185,15 @@ def _ends_moving(states: RuleStates, at: int) -> str:
     )
 
 
-def reload_after_flush(table: FeatureTable) -> RuleStates:
-    """Return where a flush was within `FLUSH_MS` and the market has gone quiet since."""
-    moves = mechanical_move(table)
+def reload_after_flush(table: FeatureTable, moves: RuleStates) -> RuleStates:
+    """Return where a flush was within `FLUSH_MS` and the market has gone quiet since.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    moves : RuleStates
+        Of `mechanical_move` over the same table.
+    """
     moving = moves.verdict == ON
     place = np.arange(table.size)
     newest = np.maximum.accumulate(np.where(moving, place, -1))
@@ -271,18 +273,24 @@ def _ends_hunted(states: RuleStates, at: int) -> str:
     )
 
 
-def crowded_longs(table: FeatureTable) -> RuleStates:
-    """Return where longs pay much, for long, while many contracts are open."""
-    return _crowded(table, DOWN, 1.0)
+def crowded_longs(table: FeatureTable, bias: Judged) -> RuleStates:
+    """Return where longs pay much, for long, while many contracts are open.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    bias : Judged
+        Of `forcedflow.signals.funding_bias` over the same table.
+    """
+    return _crowded(table, bias, DOWN, 1.0)
 
 
-def crowded_shorts(table: FeatureTable) -> RuleStates:
-    """Return where shorts pay much, for long, while many contracts are open."""
-    return _crowded(table, UP, -1.0)
+def crowded_shorts(table: FeatureTable, bias: Judged) -> RuleStates:
+    """Return where shorts pay much, for long, while many contracts are open; as for longs."""
+    return _crowded(table, bias, UP, -1.0)
 
 
-def _crowded(table: FeatureTable, risk: int, payer: float) -> RuleStates:
-    bias = funding_bias.judge(table)
+def _crowded(table: FeatureTable, bias: Judged, risk: int, payer: float) -> RuleStates:
     hours, rank = table["funding_same_sign_hours"], table["oi_rank_30d"]
     pays_much = bias.direction == risk
     funded = bias.verdict != UNKNOWN
@@ -338,7 +346,6 @@ RULES: tuple[RegimeRule, ...] = (
         f"{100 * VOLUME_RANK:g} %",
         f"the hour's return the same way is under {MOVE_GOES_ON_SIGMA:g} σ",
         (*_PRICE, "open_interest"),
-        mechanical_move,
         _why_moving,
         _ends_moving,
     ),
@@ -349,7 +356,6 @@ RULES: tuple[RegimeRule, ...] = (
         f"the narrowest {100 * QUIET:g} % with open interest not falling where it is known",
         f"the next mechanical move, a range of 4 h above the median, or {FLUSH_MS // HOUR_MS} h",
         _PRICE,
-        reload_after_flush,
         _why_reloading,
         _ends_reloading,
     ),
@@ -360,7 +366,6 @@ RULES: tuple[RegimeRule, ...] = (
         "most, that range at or above its median",
         f"the net move is over {100 * STILL_GOES_ON:g} % of the range, or one side's sweeps age",
         _PRICE,
-        both_sides_hunted,
         _why_hunted,
         _ends_hunted,
     ),
@@ -371,7 +376,6 @@ RULES: tuple[RegimeRule, ...] = (
         f"{100 * MANY:g} % of the trailing 30 days",
         f"funding turns, or open interest is below {100 * MANY_GOES_ON:g} %",
         ("funding", "open_interest"),
-        crowded_shorts,
         _why_crowded,
         _ends_crowded,
     ),
@@ -382,7 +386,6 @@ RULES: tuple[RegimeRule, ...] = (
         f"{100 * MANY:g} % of the trailing 30 days",
         f"funding turns, or open interest is below {100 * MANY_GOES_ON:g} %",
         ("funding", "open_interest"),
-        crowded_longs,
         _why_crowded,
         _ends_crowded,
     ),

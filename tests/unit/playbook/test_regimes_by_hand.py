@@ -14,11 +14,8 @@ from forcedflow.playbook.regime import judge_regimes, read_regime
 from forcedflow.playbook.regime_rules import (
     FLUSH_MS,
     both_sides_hunted,
-    crowded_longs,
-    crowded_shorts,
     latched,
     mechanical_move,
-    reload_after_flush,
 )
 from forcedflow.signals.signal import BOTH, DOWN, NONE, OFF, ON, UNKNOWN, UP
 from forcedflow.units import HOUR_MS
@@ -150,24 +147,27 @@ def test_quiet_after_a_flush_is_a_reload():
 
 def test_a_flush_is_forgotten_after_three_days():
     hours = FLUSH_MS / HOUR_MS
-    assert reload_after_flush(after_a_flush(hours)).verdict[-1] == ON
-    assert reload_after_flush(after_a_flush(hours + 0.25)).verdict[-1] == OFF
+    assert judge_regimes(after_a_flush(hours))["reload_after_flush"].verdict[-1] == ON
+    assert judge_regimes(after_a_flush(hours + 0.25))["reload_after_flush"].verdict[-1] == OFF
 
 
 def test_nothing_reloads_while_contracts_still_leave():
-    assert reload_after_flush(after_a_flush(30, oi_change_4h=-0.01)).verdict[-1] == OFF
+    assert (
+        judge_regimes(after_a_flush(30, oi_change_4h=-0.01))["reload_after_flush"].verdict[-1]
+        == OFF
+    )
 
 
 def test_a_reload_goes_on_until_the_range_passes_its_median():
     narrow = np.linspace(0.02, 0.04, 3000)
     narrow[-3:] = 0.005, 0.025, 0.039
-    found = reload_after_flush(after_a_flush(30, range_4h=narrow))
+    found = judge_regimes(after_a_flush(30, range_4h=narrow))["reload_after_flush"]
     assert found.verdict[-3:].tolist() == [ON, ON, OFF]
 
 
 def test_before_three_days_are_seen_nobody_knows_whether_there_was_a_flush():
     table = calm(n=2 * 288)
-    assert (reload_after_flush(table).verdict == UNKNOWN).all()
+    assert (judge_regimes(table)["reload_after_flush"].verdict == UNKNOWN).all()
 
 
 def test_both_sides_swept_in_a_wide_day_that_went_nowhere_are_hunted():
@@ -210,17 +210,17 @@ def crowd(payer, *ranks):
 
 
 @pytest.mark.parametrize(
-    ("payer", "rule", "risk"), [(1.0, crowded_longs, DOWN), (-1.0, crowded_shorts, UP)]
+    ("payer", "rule", "risk"), [(1.0, "crowded_longs", DOWN), (-1.0, "crowded_shorts", UP)]
 )
 def test_the_side_that_pays_with_many_contracts_open_is_a_crowd(payer, rule, risk):
-    found = rule(crowd(payer, 0.6, 0.8, 0.6, 0.4))
+    found = judge_regimes(crowd(payer, 0.6, 0.8, 0.6, 0.4))[rule]
     assert found.verdict[-4:].tolist() == [OFF, ON, ON, OFF]
     assert found.direction[-2] == risk
 
 
 def test_longs_that_pay_are_no_crowd_of_shorts():
     table = crowd(1.0, 0.8)
-    assert crowded_shorts(table).verdict[-1] == OFF
+    assert judge_regimes(table)["crowded_shorts"].verdict[-1] == OFF
     assert read_regime(table).regime == "crowded_longs"
 
 
