@@ -126,6 +126,7 @@ def test_coverage_as_json_states_rows_times_gaps_and_sources(answer, lake):
         "completeness": None,
         "sources": ["binance-vision:metrics"],
         "simulated": False,
+        "unheard": None,
     }
     (last,) = [row for row in tables if row["price_type"] == "last"]
     assert last["rows"] == DAYS * 24
