@@ -22,7 +22,7 @@ from forcedflow.cascade.fixed_point import solve
 from forcedflow.cascade.stage import Stage
 from forcedflow.cascade.waves import assumed_rules, run
 from forcedflow.errors import NoDataError
-from forcedflow.evaluate.standing import cut_flows, known_times, side_profiles
+from forcedflow.evaluate.standing import known_times, side_profiles
 from forcedflow.liquidation_map import LiquidationMap, Market
 from forcedflow.pipeline import scale_to_open_interest
 from forcedflow.positions import (
@@ -154,14 +154,14 @@ def maps_at(
             raise NoDataError(f"no open interest of {market.instrument.venue} was known by then")
         stop = bar + 1
         if stop > start or seen is None:
-            seen = ladder.replay(bars.cut(start, stop), cut_flows(flows, start, stop))
+            seen = ladder.replay(bars.cut(start, stop), flows.cut(start, stop))
             start = stop
         close = bars.close[:stop].copy()
         close[-1] = mark
         yield LiquidationMap(
             market=replace(market, at_ms=moment),
             bars=replace(bars.cut(0, stop), close=close),
-            flows=cut_flows(flows, 0, stop),
+            flows=flows.cut(0, stop),
             ladder=ladder,
             replay=seen,
             scale=scale_to_open_interest(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forcedflow.evaluate.standing import PER_CANVAS, cut_flows, paint
+from forcedflow.evaluate.standing import PER_CANVAS, paint
 from forcedflow.positions import Atoms, Bars, Flows, LiquidationLadder, PriceGrid
 from forcedflow.positions.mixture import Mixture
 from forcedflow.positions.trained import shares_of
@@ -107,7 +107,7 @@ def hourly_snapshots(
         seen = at[first : first + PER_CANVAS]
         stop = int(seen[-1]) + 1
         grid, contracts, scale = paint(
-            ladder, bars.cut(start, stop), cut_flows(flows, start, stop), seen - start
+            ladder, bars.cut(start, stop), flows.cut(start, stop), seen - start
         )
         for i, bar in enumerate(seen.tolist()):
             notional = contracts[i] * grid.prices

@@ -11,7 +11,7 @@ first bar that starts by then, at the mark of that moment, and never from the sn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -176,7 +176,7 @@ def follow_zones(
         seen = at[first : first + PER_CANVAS]
         stop = int(seen[-1]) + 1
         grid, contracts, scale = paint(
-            ladder, bars.cut(start, stop), cut_flows(flows, start, stop), seen - start
+            ladder, bars.cut(start, stop), flows.cut(start, stop), seen - start
         )
         usd = contracts * scale[:, :, None] * grid.prices
         for i, bar in enumerate(seen, start=first):
@@ -286,15 +286,3 @@ def _heaviest_band(profile: SideProfile, mark: float) -> tuple[float, float]:
     # The middle of what stands in a band at the window's edge may lie outside the window.
     least, most = np.flatnonzero(window)[[0, -1]]
     return float(grid.prices[np.clip(heaviest, least, most)]), float(held[heaviest])
-
-
-def cut_flows(flows: Flows, start: int, stop: int) -> Flows:
-    """Return the flows of the bars ``[start, stop)``."""
-    part = slice(start, stop)
-    return replace(
-        flows,
-        opens_long=flows.opens_long[part],
-        opens_short=flows.opens_short[part],
-        closes_long=flows.closes_long[part],
-        closes_short=flows.closes_short[part],
-    )
