@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks import cascade_loop
-from benchmarks.measure import Budget, Result, Timing, measure, measure_both
+from benchmarks.measure import (
+    Budget,
+    Result,
+    Timing,
+    measure,
+    measure_both,
+    peak_memory_mib,
+)
 from forcedflow.cascade.fixed_point import solve
 from forcedflow.cascade.stage import Stage
 from forcedflow.cascade.waves import WaveResult, WaveRules
@@ -171,8 +177,7 @@ def _measure(name: str, how: str, runs: int) -> dict[str, Any]:
 
     if how == "alone":
         timing = measure(lambda: None, ours, runs)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"ours": _json(timing), "peak_mib": peak}
+        return {"ours": _json(timing), "peak_mib": peak_memory_mib()}
     check()
     timing, peer_timing = measure_both(lambda: None, ours, peer, runs)
     return {"ours": _json(timing), "peer": _json(peer_timing)}

@@ -32,6 +32,17 @@ class Timing:
     runs: int
 
 
+def peak_memory_mib() -> float:
+    """Return the most memory this program has held at once.
+
+    Not ``ru_maxrss``: that remembers the process which this program was started from. [MiB]
+    """
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("/proc/self/status tells no VmHWM; peak memory is measured on Linux only")
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """A goal: a ratio to the peer, or seconds; and peak memory where one is stated."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Budget, Result, Timing
+from benchmarks.measure import Budget, Result, Timing, peak_memory_mib
 from forcedflow.sandbox.parameters import VENUES, parameters
 from forcedflow.sandbox.simulate import BURN_IN_DAYS, burn_in, simulate
 from forcedflow.sandbox.state import REFERENCE_TRADERS, open_market
@@ -75,10 +74,7 @@ def whole(n_traders: int, days: int) -> dict[str, Any]:
     burn_in(state)
     events = sum(int(block.out.n_events[0]) for block in simulate(state, days * 1440))
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kibibytes on Linux, bytes on macOS.
-    peak_mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
-    return {"seconds": seconds, "events": events, "peak_mib": peak_mib}
+    return {"seconds": seconds, "events": events, "peak_mib": peak_memory_mib()}
 
 
 def prepare(n_traders: int, path: Path) -> dict[str, Any]:
