@@ -42,8 +42,6 @@ _MARGIN = 1.12
 _LANE, _PUSH, _CARDS = 0.085, 0.165, 0.215
 _CARD_HEIGHT = 0.098
 _TO_10_90 = 1.2816
-# Two dollar signs in one line are two sums of money, no formula.
-_STYLE = {"font.family": "DejaVu Sans", "font.size": 10, "text.parse_math": False}
 
 
 class _Card(NamedTuple):
@@ -67,7 +65,8 @@ def draw_cascade(cascade: Cascade, path: Path) -> None:
         File to write; its folder must exist.
     """
     low, high = _span(cascade)
-    with mpl.rc_context(_STYLE):
+    # Two dollar signs in one line are two sums of money, no formula.
+    with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 10, "text.parse_math": False}):
         figure = Figure(figsize=(16, 9), dpi=120, facecolor=palette.BACKGROUND)
         FigureCanvasAgg(figure)
         bars = figure.add_axes((0.060, 0.190, 0.470, 0.655))
