@@ -27,6 +27,7 @@ KEYS = {
     "known_to",
     "price",
     "loading",
+    "loading_record",
     "pressure_gauge",
     "crowding",
     "signals",

@@ -125,7 +125,8 @@ def read_venues(lake: Lake, base: str, order_usd: float, at_ms: int) -> list[Ven
     Returns
     -------
     list of VenueConditions
-        The cheapest for the order first; those whose cost is unknown last, by name.
+        The cheapest for the order first, by their books; then by estimates, which may be wrong many
+        times over; those whose cost is unknown last, by name.
 
     Raises
     ------
@@ -146,9 +147,10 @@ def read_venues(lake: Lake, base: str, order_usd: float, at_ms: int) -> list[Ven
     return sorted(_shared(found), key=_order)
 
 
-def _order(one: VenueConditions) -> tuple[bool, float, str]:
+def _order(one: VenueConditions) -> tuple[bool, bool, float, str]:
     cost = one.cost_bps
-    return cost is None, math.inf if cost is None else cost, one.instrument.venue
+    estimated = one.depth is None or not one.depth.book_is_fresh
+    return cost is None, estimated, math.inf if cost is None else cost, one.instrument.venue
 
 
 def _held(lake: Lake, base: str) -> list[Instrument]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PRIOR_WORDS = "stated prior mixture, not calibrated"
 
+_OF_THE_MAP = frozenset({"large_cluster", "loading"})
+
 
 def run(
     symbol: str,
@@ -83,6 +85,7 @@ def read_market_signals(
         If the record of what such readings were worth is not what was written.
     """
     from forcedflow.asof.signals import read_signal_table
+    from forcedflow.evaluate.signal_card import LOADING
     from forcedflow.evaluate.signal_record import record_words
     from forcedflow.report.signals_terminal import MarketSignals
     from forcedflow.signals.funding_bias import crowding
@@ -93,7 +96,11 @@ def read_market_signals(
 
     table = read_signal_table(lake, instrument, at_ms, trained=trained)
     record = newest_record(lake.root, instrument.venue, instrument.symbol, at_ms)
-    readings = read_signals(table, None if record is None else record_words(record))
+    told = {} if record is None else record_words(record)
+    if trained is not None:
+        # What was scored are the readings of the prior's map.
+        told = {name: words for name, words in told.items() if name not in _OF_THE_MAP}
+    readings = read_signals(table, told)
     return MarketSignals(
         symbol=instrument.symbol,
         venue=instrument.venue,
@@ -102,6 +109,7 @@ def read_market_signals(
         loading=load(readings),
         gauge=gauge_now(table),
         crowding=crowding(table),
+        loading_record=told.get(LOADING),
         map_words=PRIOR_WORDS
         if trained is None
         else f"mixture calibrated on realised liquidations ({trained.name})",
@@ -121,6 +129,7 @@ def answer(found: MarketSignals, at_ms: int) -> dict[str, Any]:
         "known_to": iso_time(table.at_ms),
         "price": known(table.last("price")),
         "loading": found.loading.row(),
+        "loading_record": found.loading_record,
         "pressure_gauge": known(found.gauge),
         "crowding": known(found.crowding),
         "signals": [reading.row() for reading in found.readings],

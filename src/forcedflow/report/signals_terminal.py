@@ -69,6 +69,8 @@ class MarketSignals:
         Rank of funding's size, below zero where shorts pay; NaN where unknown. [1]
     map_words : str
         What the map's figures rest on.
+    loading_record : str, optional
+        What scores like this were worth before.
     """
 
     symbol: str
@@ -79,6 +81,7 @@ class MarketSignals:
     gauge: float
     crowding: float
     map_words: str
+    loading_record: str | None = None
 
     @property
     def nearest_sigma(self) -> float:
@@ -124,6 +127,8 @@ def _score(market: MarketSignals, width: int) -> Text:
     text.append(f"loading {_whole(loading.score)} of 100", "bold")
     text.append(f"   down {_whole(loading.down)}   up {_whole(loading.up)}\n")
     text.append(_filled(loading.words, width, "") + "\n", "dim")
+    if market.loading_record is not None:
+        text.append(_filled(market.loading_record, width, "") + "\n", "dim")
     if math.isnan(market.gauge):
         return text.append("pressure unknown\n", "dim")
     full = round(_GAUGE_WIDTH * market.gauge / 100)
