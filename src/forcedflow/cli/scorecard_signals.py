@@ -218,7 +218,8 @@ def _scored(
 
 
 def _tell(told: dict[str, Any], data: dict[str, Any]) -> None:
-    data["cascades"], data["fired"] = told["cascades"], told["fired"]
+    for name in ("cascades", "fired", "unstated"):
+        data[name] = told[name]
     data["missing"] += told["missing"]
 
 

@@ -90,12 +90,15 @@ class Counted:
         By symbol: how many, on how many days, and the share of scored moments that one followed.
     fired : dict
         By symbol and signal: firings, and what they were matched by.
+    unstated : dict
+        By symbol, horizon and signal: cascades expected where they are too few for a rate.
     missing : list of dict
         By symbol: why there is no row.
     """
 
     cascades: dict[str, dict[str, float]] = field(default_factory=dict)
     fired: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    unstated: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     missing: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -170,6 +173,10 @@ def score_signals(
         if len(parts["ours"]) > 1:
             pooled = {kind: _pooled(several) for kind, several in parts.items()}
             rows += _rows(pooled, Scope(POOLED, markets[0].scope.venue), name, counted)
+    for symbol, by_horizon in counted.unstated.items():
+        names = "; ".join(f"{within}: {', '.join(few)}" for within, few in by_horizon.items())
+        why = f"no cascade_rate, fewer than {LEAST_EXPECTED:g} cascades expected: {names}"
+        counted.missing.append({"symbol": symbol, "why": why})
     return rows, counted
 
 
@@ -265,9 +272,8 @@ def _rows(parts: Mapping[str, _Part], scope: Scope, name: str, counted: Counted)
             found = contrast(one, block)
             expected = found.matched * ours.n
             if kind == "rate" and expected < LEAST_EXPECTED:
-                why = f"{name}: {horizon_ms // HOUR_MS} h: {expected:.1f} cascades expected"
-                why += f" after {ours.n} firings, {LEAST_EXPECTED:g} are needed for a rate"
-                counted.missing.append({"symbol": scope.symbol, "why": why})
+                unstated = counted.unstated.setdefault(scope.symbol, {})
+                unstated.setdefault(f"{horizon_ms // HOUR_MS}h", {})[name] = round(expected, 1)
                 continue
             yield _row(scope, name, metric, "matched", horizon_ms, one, _against(found))
             for late in PLACEBOS_MS:

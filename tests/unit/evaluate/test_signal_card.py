@@ -122,9 +122,12 @@ def test_a_market_with_few_cascades_has_moves_and_no_rate():
     rows, counted = score_signals([(SCOPE, calm)], *SPAN)
     assert {row.metric for row in rows} == {"abs_move", "abs_move_gain"}
     assert counted.cascades[SCOPE.symbol]["onsets"] == 0
-    why = [entry["why"] for entry in counted.missing if "needed for a rate" in entry["why"]]
-    assert len(why) == 2
-    assert "0.0 cascades expected" in why[0]
+    assert counted.unstated[SCOPE.symbol] == {
+        "4h": {"volatility_window": 0.0},
+        "24h": {"volatility_window": 0.0},
+    }
+    why = counted.missing[-1]["why"]
+    assert why.endswith("expected: 4h: volatility_window; 24h: volatility_window")
 
 
 def test_markets_are_pooled_over_the_same_days():
