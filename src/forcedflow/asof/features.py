@@ -97,15 +97,26 @@ def read_feature_inputs(
         open_interest=rows("open_interest"),
         funding=rows("funding"),
         long_short_ratio=rows("long_short_ratio"),
-        liquidation_totals=_liquidation_totals(lake, instrument, first, at_ms),
+        liquidation_totals=read_liquidation_totals(lake, instrument, first, at_ms),
         depth_bands=_last_of_steps(rows("depth_bands")),
         calendar_events=read_events(lake, at_ms, first, at_ms + _SCHEDULED_MS),
     )
 
 
-def _liquidation_totals(
+def read_liquidation_totals(
     lake: Lake, instrument: Instrument, start_ms: int, at_ms: int
 ) -> pl.DataFrame:
+    """Return liquidations as totals, prints summed; empty where none is held.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    start_ms : int
+        Rows from then on. [UTC ms]
+    at_ms : int
+        Rows known by then. [UTC ms]
+    """
     try:
         rows, _ = read_liquidations(lake, instrument, start_ms, at_ms)
     except NoDataError:

@@ -6,13 +6,20 @@ Reads the lake; nothing else.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
+import numpy as np
+import polars as pl
+
+from forcedflow.asof.features import read_liquidation_totals
 from forcedflow.asof.map_features import other_venues
 from forcedflow.asof.market import newest_trained, read_depth, read_market
+from forcedflow.asof.past_prices import read_past_prices
+from forcedflow.asof.records import read_leg_record, read_regime_record
 from forcedflow.asof.signals import read_signal_table
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.montecarlo import SCENARIOS
+from forcedflow.cascade.record_bound import PastPrices
 from forcedflow.depth.curve import DepthCurve
 from forcedflow.errors import NoDataError, UsageError
 from forcedflow.features.table import STEP_MS, FeatureTable
@@ -39,6 +46,7 @@ def read_situation(
     scenarios: int = SCENARIOS,
     order_usd: float | None = None,
     with_cascade: bool = True,
+    signal_records: Mapping[str, str] | None = None,
 ) -> Situation:
     """Return everything known of an instrument at a moment.
 
@@ -59,6 +67,8 @@ def read_situation(
         ``order`` says so. [USD]
     with_cascade : bool
         Walk the chains both ways, which takes most of the time.
+    signal_records : mapping of str to str, optional
+        What each signal was worth, in words, which its reading quotes.
 
     Returns
     -------
@@ -71,20 +81,30 @@ def read_situation(
     NoDataError
         If no open interest of the instrument was known by then; or too little of it, and no other
         venue has a history of the coin.
+    DamagedFileError
+        If a record that comes into question is damaged.
     """
     mapped, reasons = _read_map(lake, instrument, at_ms, trained)
     features = _read_features(lake, instrument, mapped, reasons)
     depth = _read_depth(lake, instrument, at_ms, reasons)
     if depth is not None and order_usd is not None:
         _check_order(depth, order_usd, reasons)
+    past = None
+    if with_cascade:
+        past = read_past_prices(lake, instrument, at_ms)
+    else:
+        reasons["cascade"] = "not asked for"
     return Situation(
         mapped=mapped,
         zones=tuple(mapped.zones()),
         features=features,
-        readings=read_signals(features),
-        cascade=_walk(mapped, depth, scenarios, reasons, wanted=with_cascade),
+        readings=read_signals(features, signal_records),
+        cascade=_walk(mapped, depth, scenarios, past, reasons) if with_cascade else None,
         depth=depth,
         reasons=tuple(reasons.items()),
+        liquidations=_read_liquidations(lake, instrument, mapped),
+        leg_record=read_leg_record(lake, instrument, at_ms),
+        regime_record=read_regime_record(lake, instrument, at_ms),
     )
 
 
@@ -174,6 +194,16 @@ def _read_features(
     )
 
 
+def _read_liquidations(
+    lake: Lake, instrument: Instrument, mapped: LiquidationMap
+) -> pl.DataFrame | None:
+    """Return totals over the history that impulses are found in; None where none is held."""
+    market = mapped.market
+    first_ms = int(market.open_interest["event_time"].dt.epoch("ms")[0])
+    rows = read_liquidation_totals(lake, instrument, first_ms, market.at_ms)
+    return None if rows.is_empty() else rows
+
+
 def _read_depth(
     lake: Lake, instrument: Instrument, at_ms: int, reasons: dict[str, str]
 ) -> tuple[DepthCurve, DepthCurve] | None:
@@ -198,18 +228,14 @@ def _walk(
     mapped: LiquidationMap,
     depth: tuple[DepthCurve, DepthCurve] | None,
     scenarios: int,
+    past: PastPrices | None,
     reasons: dict[str, str],
-    *,
-    wanted: bool,
 ) -> Cascade | None:
-    if not wanted:
-        reasons["cascade"] = "not asked for"
-        return None
     if depth is None:
         reasons["cascade"] = "no depth is known"
         return None
     try:
-        return build_cascade([mapped], [depth], seed=SEED, scenarios=scenarios)
+        return build_cascade([mapped], [depth], seed=SEED, scenarios=scenarios, past=past)
     except NoDataError as error:
         reasons["cascade"] = _first_line(error)
         return None

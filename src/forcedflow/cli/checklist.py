@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +26,8 @@ from forcedflow.errors import UsageError
 if TYPE_CHECKING:
     from forcedflow.instruments import Instrument
     from forcedflow.playbook.checklist import Checklist
+    from forcedflow.playbook.past_legs import PastLegs
+    from forcedflow.playbook.record import Scored
     from forcedflow.playbook.situation import Situation
     from forcedflow.store import Lake
 
@@ -123,7 +126,10 @@ def read(
         If no open interest was known by then, or the weights asked for were not trained by then.
     """
     from forcedflow.asof.situation import lent_trained, read_situation
+    from forcedflow.evaluate.signal_record import record_words
+    from forcedflow.store.signal_record import newest_record
 
+    record = newest_record(held.root, instrument.venue, instrument.symbol, at_ms)
     if model is None:
         trained = lent_trained(held, instrument, at_ms)
     else:
@@ -131,7 +137,13 @@ def read(
     if trained is not None:
         trained = follow_feed(held, instrument, trained, at_ms)
     return read_situation(
-        held, instrument, at_ms, trained=trained, scenarios=scenarios, order_usd=order_usd
+        held,
+        instrument,
+        at_ms,
+        trained=trained,
+        scenarios=scenarios,
+        order_usd=order_usd,
+        signal_records=None if record is None else record_words(record),
     )
 
 
@@ -152,6 +164,7 @@ def answer(checklist: Checklist) -> dict[str, Any]:
         "checklist": checklist.row(),
         "unknown": list(checklist.unknown),
         "reasons": dict(situation.reasons),
+        "records": _records(situation),
         "assumptions": {
             "estimate": "every verdict is the outcome of its stated rule; none foretells price",
             "rules": {key: dict(rules) for key, rules in RULES.items()},
@@ -162,6 +175,52 @@ def answer(checklist: Checklist) -> dict[str, Any]:
             "month",
         },
         "freshness": mapped.freshness(),
+    }
+
+
+def _records(situation: Situation) -> dict[str, Any]:
+    """Return what plans and regimes came to; None where no record was over by then."""
+    from forcedflow.playbook.regime import read_regime
+    from forcedflow.report.record_words import leg_record_words, regime_record_words
+
+    legs, regimes = situation.leg_record, situation.regime_record
+    regime = read_regime(situation.features).regime
+    return {
+        "second_leg": None
+        if legs is None
+        else {
+            "words": leg_record_words(legs),
+            **_scored(legs.scored),
+            **_rate(legs.past),
+        },
+        "regime": None
+        if regimes is None
+        else {
+            "words": regime_record_words(regimes, regime),
+            **_scored(regimes.scored),
+            "rates": [asdict(rate) for rate in regimes.of(regime)],
+        },
+    }
+
+
+def _scored(scored: Scored) -> dict[str, Any]:
+    return {
+        "symbols": list(scored.symbols),
+        "from": iso_time(scored.from_ms),
+        "to": iso_time(scored.to_ms),
+        "simulated": scored.simulated,
+    }
+
+
+def _rate(past: PastLegs) -> dict[str, Any]:
+    rate = past.net_rate()
+    known = math.isfinite(rate.low_bps)
+    return {
+        "net_bps": round(rate.mean_bps, 2) if rate.n else None,
+        "interval_95_bps": [round(rate.low_bps, 2), round(rate.high_bps, 2)] if known else None,
+        "n": rate.n,
+        "n_days": rate.n_days,
+        "size_usd": past.size_usd,
     }
 
 

@@ -26,7 +26,6 @@ from forcedflow.errors import UsageError
 if TYPE_CHECKING:
     from forcedflow.playbook.playbook import Playbook
     from forcedflow.playbook.situation import Situation
-    from forcedflow.store import Lake
     from forcedflow.units import Side
 
 _ORDER_USD = 100_000.0
@@ -109,7 +108,6 @@ def run(
     held = open_lake(lake)
     instrument = choose_instrument(held, symbol, chosen.venue or "")
     situation = asked.read(held, instrument, at_ms, chosen.model, scenarios, order_usd)
-    situation = with_records(held, situation)
     playbook = make(situation, chosen, order_usd, stated)
     if save is not None:
         sys.stderr.write(f"wrote {save_template(save, chosen)}\n")
@@ -126,19 +124,6 @@ def run(
 
         sys.stdout.write(to_markdown(playbook))
     return 0
-
-
-def with_records(held: Lake, situation: Situation) -> Situation:
-    """Return a situation whose readings say what ones like them were worth, where that is held."""
-    from forcedflow.evaluate.signal_record import record_words
-    from forcedflow.signals.registry import read_signals
-    from forcedflow.store.signal_record import newest_record
-
-    instrument = situation.mapped.market.instrument
-    record = newest_record(held.root, instrument.venue, instrument.symbol, situation.at_ms)
-    if record is None:
-        return situation
-    return replace(situation, readings=read_signals(situation.features, record_words(record)))
 
 
 def make(
@@ -173,11 +158,17 @@ def make(
     situation = replace(situation, mapped=mapped)
     position = None if stated is None else plan_position(situation, style, *stated)
     side = None if stated is None else stated[0]
+    record = situation.leg_record
     return build_playbook(
         situation,
         style,
         fill(situation, chosen.equity, chosen.risk, side, order_usd),
-        read_second_leg(situation, size_usd=order_usd),
+        read_second_leg(
+            situation,
+            past=None if record is None else record.past,
+            size_usd=order_usd,
+            liquidations=situation.liquidations,
+        ),
         position,
     )
 
@@ -218,6 +209,7 @@ def answer(playbook: Playbook) -> dict[str, Any]:
             "since_ignition_ms": leg.since_ignition_ms,
             "share_bottomed": leg.share_bottomed,
             "n_past": leg.n_past,
+            "past_of": leg.past_of,
             "no_trade": leg.verdict.no_trade,
             "reason": leg.verdict.reason,
             "size_usd": leg.size_usd,

@@ -61,9 +61,10 @@ def run(
     product
         map: expected liquidations. magnet: whether the price is drawn to clusters, no fit needed.
         cascade: what followed a freeze of the ladder, or pushes on simulated markets. signals: what
-        followed where one fired, beside moments alike; the record that readings quote.
+        followed where one fired, beside moments alike.
         second-leg: what plans stated after an impulse hit a cluster came to, costs included.
         regimes: what followed each kind of market, beside moments alike; of spot bars alone, too.
+        The last three leave their record in the lake, which pages and readings quote.
     symbol
         Symbols, joined by commas.
     venue
@@ -107,8 +108,8 @@ def run(
         reasons = "; ".join(f"{m['symbol']}: {m['why']}" for m in data["missing"])
         raise NoDataError(f"nothing to score: {reasons}\nhint: forcedflow coverage")
     scored = adjust(rows)
-    if product == "signals" and not trial:
-        _keep_records(asked, scored, data)
+    if product in {"signals", "regimes"} and not trial:
+        _keep_records(product, asked, scored, data)
     venue = "sandbox" if trial else venue
     now = iso_time(datetime.now(UTC).timestamp() * 1000 // 1000 * 1000)
     title = f"{product}, {venue}" + (" — SIMULATED" if data["simulated"] else "")
@@ -238,11 +239,16 @@ _TRIALS: dict[Product, str] = {
 }
 
 
-def _keep_records(asked: _Asked, scored: list[Row], data: dict[str, Any]) -> None:
+def _keep_records(product: Product, asked: _Asked, scored: list[Row], data: dict[str, Any]) -> None:
+    from forcedflow.cli.scorecard_records import keep_regimes
     from forcedflow.cli.scorecard_signals import keep_records
 
     held = open_lake(asked.lake)
-    keep_records(held, scored, asked.instruments(held), asked.from_, asked.to, data)
+    instruments = asked.instruments(held)
+    if product == "signals":
+        keep_records(held, scored, instruments, asked.from_, asked.to, data)
+    elif asked.from_ is not None and asked.to is not None:
+        keep_regimes(held, scored, instruments, asked.from_, asked.to, data)
 
 
 def _required(to: str | None) -> str:

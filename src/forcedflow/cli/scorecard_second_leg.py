@@ -1,6 +1,7 @@
 """``forcedflow scorecard second-leg``: what plans after an impulse came to, costs included.
 
-In:  instruments and a span, or with ``--trial`` nothing but a seed.   Out: rows, several together.
+In:  instruments and a span, or with ``--trial`` nothing but a seed.   Out: rows, several together;
+     of recorded markets the record that pages quote, beside the lake's tables.
 Heavy imports live inside the functions.
 """
 
@@ -111,7 +112,21 @@ def score_second_legs(
             markets.append(_read(held, instrument, span, data))
         except NoDataError as error:
             _record_missing(data, instrument.symbol, error)
-    return _rows(markets, data)
+    stated = [market.hold() for market in markets]
+    rows = _rows(markets, stated, data)
+    if markets:
+        from forcedflow.cli.scorecard_records import keep_legs
+
+        keep_legs(
+            held,
+            [trial.past for trial in stated],
+            markets[0].scope.venue,
+            [market.scope.symbol for market in markets],
+            span.from_ms,
+            span.to_ms,
+            data,
+        )
+    return rows
 
 
 def trial_rows(data: dict[str, Any]) -> list[Row]:
@@ -140,7 +155,7 @@ def trial_rows(data: dict[str, Any]) -> list[Row]:
             scope = Scope("SIM/USDT:USDT", market.instrument.venue, tuple(rows))
             depth_of = _depth_of(rows["depth_bands"], rows["klines"])
             markets.append(_Read(scope, market, series, depth_of, from_ms))
-    return _rows(markets, data)
+    return _rows(markets, [market.hold() for market in markets], data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +176,9 @@ class _Read:
         return hold_trial(self.market, self.series, self.depth_of, self.from_ms, ignition=rule)
 
 
-def _rows(markets: list[_Read], data: dict[str, Any]) -> list[Row]:
+def _rows(markets: list[_Read], stated: list[LegTrial], data: dict[str, Any]) -> list[Row]:
     from forcedflow.evaluate.second_leg_card import second_leg_rows
 
-    stated = [market.hold() for market in markets]
     groups: list[tuple[Scope, list[LegTrial]]] = []
     if len({market.scope.symbol for market in markets}) == len(markets):
         groups = [(market.scope, [trial]) for market, trial in zip(markets, stated, strict=True)]

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.depth.curve import DepthCurve
 from forcedflow.features.table import FeatureTable
 from forcedflow.liquidation_map import LiquidationMap
+from forcedflow.playbook.record import LegRecord, RegimeRecord
 from forcedflow.signals.reading import Reading
 from forcedflow.zones import Zone
 
@@ -38,6 +41,12 @@ class Situation:
         Down and up; None likewise.
     reasons : tuple of (str, str)
         What could not be had, and why: ``("depth", "no book and no volume known by then")``.
+    liquidations : polars.DataFrame, optional
+        Rows of ``liquidation_totals`` over the map's history; None where none is held.
+    leg_record : LegRecord, optional
+        What plans like these came to, on a span that was over; None where no record is held.
+    regime_record : RegimeRecord, optional
+        What followed each regime, likewise.
     """
 
     mapped: LiquidationMap
@@ -47,6 +56,9 @@ class Situation:
     cascade: Cascade | None
     depth: tuple[DepthCurve, DepthCurve] | None
     reasons: tuple[tuple[str, str], ...] = ()
+    liquidations: pl.DataFrame | None = None
+    leg_record: LegRecord | None = None
+    regime_record: RegimeRecord | None = None
 
     @property
     def at_ms(self) -> int:

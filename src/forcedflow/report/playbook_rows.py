@@ -14,6 +14,7 @@ from forcedflow.cascade.chain import Chain, Domino
 from forcedflow.playbook.check import Check
 from forcedflow.playbook.playbook import Playbook
 from forcedflow.playbook.position import LeverageCap, PlannedPosition
+from forcedflow.report.record_words import leg_record_words, regime_record_words
 from forcedflow.signals.reading import Reading
 from forcedflow.units import (
     HOUR_MS,
@@ -169,10 +170,7 @@ def position_rows(position: PlannedPosition | None, tick: float | None) -> tuple
 def records(playbook: Playbook) -> tuple[Line, ...]:
     """Return what is known of the past, and what is not."""
     cascade = playbook.situation.cascade
-    leg = playbook.leg
-    # Impulses tell when extremes came, not what plans came to.
-    told = leg.verdict.reason if leg.past_of == "legs" and leg.n_past else NO_RECORD
-    lines = [Line("Second leg", "unknown" if told == NO_RECORD else "known", (), told)]
+    lines = list(_pooled(playbook))
     rates = [] if cascade is None else [r for r in cascade.base_rates if r.within_ms == HOUR_MS]
     lines += [_base_rate(rate) for rate in rates]
     known = [reading for reading in playbook.situation.readings if reading.record is not None]
@@ -193,6 +191,19 @@ def records(playbook: Playbook) -> tuple[Line, ...]:
         )
     )
     return tuple(lines)
+
+
+def _pooled(playbook: Playbook) -> tuple[Line, Line]:
+    legs, regimes = playbook.situation.leg_record, playbook.situation.regime_record
+    leg = regime = NO_RECORD
+    if legs is not None:
+        leg = leg_record_words(legs)
+    if regimes is not None:
+        regime = regime_record_words(regimes, playbook.regime.regime)
+    return (
+        Line("Second leg", "unknown" if legs is None else "known", (), leg),
+        Line("Regime", "unknown" if regimes is None else "known", (), regime),
+    )
 
 
 def _base_rate(rate: BaseRate) -> Line:
