@@ -69,6 +69,8 @@ def _rate(rate: RegimeRate) -> str:
     if rate.side != "pooled":
         name = f"{name}, {rate.side}"
     beside = "of moves down" if rate.baseline == "down" else "at moments alike"
+    if "+" in rate.baseline:
+        beside += f" in {rate.baseline.split('+', 1)[1]} too"
     figures = f"{_signed(rate.value, 2)} beside {_signed(rate.matched, 2)} {beside}"
     interval = ""
     if rate.low is not None and rate.high is not None:
