@@ -28,8 +28,8 @@ SPOT = "spot alone"
 """How rows of spot bars alone are marked."""
 
 MARKETS: tuple[tuple[Scenario, int], ...] = (
-    *(("crowded-longs", seed) for seed in range(1, 7)),
-    *(("crowded-shorts", seed) for seed in range(1, 7)),
+    *(("crowded-longs", seed) for seed in range(1, 9)),
+    *(("crowded-shorts", seed) for seed in range(1, 9)),
     *(("both-sides", seed) for seed in (1, 2)),
 )
 """Scenario and seed of each simulated market."""
