@@ -138,9 +138,7 @@ class LiquidationMap:
         if self.trained is None:
             return f"{ladder}stated prior mixture, not calibrated"
         weights = f", borrowed from {self.borrowed_from}" if self.borrowed_from else ""
-        return (
-            f"{ladder}mixture calibrated on realised liquidations ({self.trained.name}{weights})"
-        )
+        return f"{ladder}mixture calibrated on realised liquidations ({self.trained.name}{weights})"
 
     @property
     def range_words(self) -> str:
