@@ -1,4 +1,4 @@
-"""Write ``docs/scorecard.md`` from recorded data: the map's, the magnet's and the cascade's scorecards.
+"""Write ``docs/scorecard.md`` from recorded data: the scorecards of all that is scored.
 
 In:  ``FORCEDFLOW_REAL_DATA``.   Out: the page, real data alone; simulated results stand apart, in
      ``docs/theory/calibration.md`` and ``docs/theory/sandbox.md``.
@@ -54,6 +54,15 @@ printed by Hyperliquid. The table is printed by `python docs/crash_onset.py`.
 
 """
 
+SIGNALS = """\
+## signals, binance: what followed where one fired, four coins together; nothing is told from chance
+
+How a firing is compared stands in [the record of signals](theory/signals-record.md). Rows of each coin are left
+out here; `p adj.` counts them too. Venue alignment is missing: no second venue's open interest was held. Thin
+liquidity is by usual volume alone: no depth was held.
+
+"""
+
 HEAD = """\
 # Scorecard
 
@@ -70,7 +79,8 @@ Benjamini and Hochberg's over the table. Rewritten by `python docs/scorecards.py
 and the interval of that gain is above zero. Over the price-history placebo `unif`, which knows no open
 interest at all, the gain is positive and its interval includes zero: until it does not, this is a
 price-history map with open interest as its scale. Without hourly volume the gain is smaller. Price is not
-drawn to clusters within what ninety days can tell. Of cascades recorded data decide nothing: no book was
+drawn to clusters within what ninety days can tell. What follows where a signal fires cannot be told from
+moments alike. Of cascades recorded data decide nothing: no book was
 held, and what pushed price is not published. What plans of a [second leg](theory/second-leg.md) came to after
 costs cannot be told from zero.
 
@@ -125,6 +135,7 @@ def main() -> int:
             ),
         )
         parts += [_scored(arguments, lake, out, title) for title, arguments in runs]
+        parts.append(_signals(lake, out))
         parts.append(_cascades(lake, out, Path(named)))
         _plot(score, lake)
     PAGE.write_text("\n".join(parts), encoding="utf-8")
@@ -145,6 +156,14 @@ def _scored(arguments: list[str], lake: Path, out: Path, title: str) -> str:
     table = out.read_text(encoding="utf-8")
     heading, rest = table.split("\n", 1)
     return f"{heading}: {title}\n{rest}"
+
+
+def _signals(lake: Path, out: Path) -> str:
+    """Return the rows of signals over all coins."""
+    span = ["--from", MAGNET_FROM, "--to", TO]
+    score = ["scorecard", "signals", "--symbol", "BTC,ETH,SOL,DOGE", *span]
+    _, *lines = _scored(score, lake, out, "").splitlines()
+    return SIGNALS + "\n".join(line for line in lines if "/USDT:USDT |" not in line) + "\n"
 
 
 def _cascades(lake: Path, out: Path, data: Path) -> str:
