@@ -258,7 +258,7 @@ def _trial_tables() -> tuple[int, list[tuple[Scope, FeatureTable]]]:
     for i, (scenario, seed) in enumerate(trial.MARKETS):
         report_progress(f"{i + 1} of {len(trial.MARKETS)}: {scenario}, seed {seed}")
         with tempfile.TemporaryDirectory(prefix="forcedflow-signals-") as folder:
-            recorded = trial.record_market(Path(folder), scenario, seed)
+            recorded = trial.record_market(Path(folder), scenario, seed, trial.TRADERS, trial.DAYS)
             to_ms = recorded.at_ms
             table = read_signal_table(recorded.lake, recorded.instrument, to_ms, trial.DAYS)
         scope = Scope(f"SIM {scenario} {seed}", recorded.instrument.venue)
