@@ -28,6 +28,7 @@ KEYS = {
     "reasons",
     "assumptions",
     "freshness",
+    "records",
 }
 FEW = ("--scenarios", "200")
 
