@@ -225,7 +225,7 @@ def _write_words(figure: Figure, cascade: Cascade, low: float, high: float) -> N
     if bounded := _bound_words(cascade, shown):
         lines.append(bounded)
     n_strong = len(lines)
-    lines += textwrap.wrap("  ·  ".join(words.cascade_basis(cascade)), 264)[:5]
+    lines += textwrap.wrap("  ·  ".join(words.cascade_basis(cascade)), 250)[:5]
     lines.append(
         "an estimate of what would follow if, not of where price goes  ·  estimate, not advice"
     )
