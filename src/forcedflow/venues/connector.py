@@ -180,6 +180,9 @@ class Feed:
         Age at which it is made anew on our own terms, before the venue cuts it. [s]
     droppable : bool
         Whether its messages are given up first when memory runs out: book deltas are.
+    address : callable, optional
+        Asks where to connect, before every connection, of a venue that hands out an address for
+        each; ``url`` is then only what it is called in messages.
     """
 
     name: str
@@ -191,6 +194,7 @@ class Feed:
     silence_s: float = 60.0
     lifetime_s: float | None = None
     droppable: bool = False
+    address: Callable[[Http], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

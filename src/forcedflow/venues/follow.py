@@ -290,6 +290,7 @@ class Follower:
         frames = listen(
             feed,
             now_ns=self._now_ns,
+            http=self._http,
             proxy=self._proxy,
             rng=self._rng,
             patience=self._patience,

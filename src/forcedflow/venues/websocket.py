@@ -28,10 +28,10 @@ from websockets.exceptions import (
     InvalidURI,
 )
 
-from forcedflow.errors import BlockedError, UsageError
+from forcedflow.errors import BlockedError, FrameError, UsageError, VenueError
 from forcedflow.log import get_logger
 from forcedflow.store.raw_log import Frame
-from forcedflow.venues.connector import Feed
+from forcedflow.venues.connector import Feed, Http
 from forcedflow.venues.http import blocked, check_proxy, retry_after_s
 
 SUCCEEDED: Final = "renewed before the venue would cut it"
@@ -86,6 +86,7 @@ async def listen(
     feed: Feed,
     *,
     now_ns: Callable[[], int] = time.time_ns,
+    http: Http | None = None,
     proxy: str | None = None,
     rng: random.Random | None = None,
     patience: Patience | None = None,
@@ -103,6 +104,8 @@ async def listen(
     feed : Feed
     now_ns : callable
         Local clock. [UTC ns]
+    http : Http, optional
+        Who asks for the address of a feed that has one handed out.
     proxy : str, optional
         Address of an HTTP proxy; without one, what the system's variables say.
     rng : random.Random, optional
@@ -121,7 +124,8 @@ async def listen(
         If the feed's address or the proxy cannot be used.
     """
     check_proxy(proxy)
-    caller = _Caller(feed, proxy, rng or random.Random(), patience or Patience())  # noqa: S311 - jitter
+    rng = rng or random.Random()  # noqa: S311 - jitter
+    caller = _Caller(feed, http, proxy, rng, patience or Patience())
     leave, renew = leave or asyncio.Event(), renew or asyncio.Event()
     loop = asyncio.get_running_loop()
     line: _Line | None = None
@@ -189,15 +193,22 @@ class _Caller:
     """Makes connections of one feed."""
 
     def __init__(
-        self, feed: Feed, proxy: str | None, rng: random.Random, patience: Patience
+        self,
+        feed: Feed,
+        http: Http | None,
+        proxy: str | None,
+        rng: random.Random,
+        patience: Patience,
     ) -> None:
-        self.feed, self.proxy, self.rng, self.patience = feed, proxy, rng, patience
+        self.feed, self.http, self.proxy = feed, http, proxy
+        self.rng, self.patience = rng, patience
 
     async def call(self) -> _Line:
         feed, patience = self.feed, self.patience
+        address = await self._address()
         try:
             socket = await _Connect(
-                feed.url,
+                address,
                 proxy=self.proxy or True,
                 create_connection=_Socket,
                 open_timeout=patience.open_s,
@@ -218,6 +229,19 @@ class _Caller:
         # What was asked for is what the class was told to make.
         assert isinstance(socket, _Socket)  # noqa: S101
         return _Line(self, socket)
+
+    async def _address(self) -> str:
+        ask, http = self.feed.address, self.http
+        if ask is None:
+            return self.feed.url
+        if http is None:
+            raise UsageError(f"{self.feed.name}: nobody to ask for the address of {self.feed.url}")
+        try:
+            return await asyncio.to_thread(ask, http)
+        except BlockedError as error:
+            raise _RefusedError(error.problem, blocked=True) from error
+        except (VenueError, FrameError) as error:
+            raise _RefusedError(f"no address to connect to: {error}") from error
 
     def _refusal(self, error: InvalidStatus) -> _RefusedError:
         status = error.response.status_code

@@ -12,19 +12,20 @@ from typing import Final
 
 from forcedflow.instruments import Instrument
 from forcedflow.units import MINUTE_MS
-from forcedflow.venues.base import Capabilities, Rows
+from forcedflow.venues.base import Rows
 from forcedflow.venues.binance import parse_current, parse_listing, rest, stream
 from forcedflow.venues.binance.archive import archive_pieces
 from forcedflow.venues.binance.contract import contract_of
 from forcedflow.venues.binance.history import History
 from forcedflow.venues.binance.reader import BinanceReader
 from forcedflow.venues.binance.spec import CAPABILITIES, ENDPOINTS, NAME, RATE_LIMIT, Market
-from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll, RateLimit
+from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll
+from forcedflow.venues.connector_base import ConnectorBase
 
 _MARKETS: Final[tuple[Market, ...]] = ("um", "cm", "spot")
 
 
-class BinanceConnector:
+class BinanceConnector(ConnectorBase):
     """USD-M and COIN-M perpetuals and spot pairs of Binance.
 
     Parameters
@@ -35,27 +36,7 @@ class BinanceConnector:
     """
 
     def __init__(self, endpoints: Endpoints | None = None) -> None:
-        self._endpoints: Final = endpoints or ENDPOINTS
-
-    @property
-    def name(self) -> str:
-        """Return the lower-case venue id."""
-        return NAME
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Return what can be asked of it. Its liquidations are a sampled lower bound."""
-        return CAPABILITIES
-
-    @property
-    def endpoints(self) -> Endpoints:
-        """Return where it answers."""
-        return self._endpoints
-
-    @property
-    def rate_limit(self) -> RateLimit:
-        """Return how fast it may be asked."""
-        return RATE_LIMIT
+        super().__init__(NAME, CAPABILITIES, endpoints or ENDPOINTS, RATE_LIMIT)
 
     def instruments(self, http: Http) -> tuple[Instrument, ...]:
         """Ask for the perpetuals and spot pairs that trade now."""

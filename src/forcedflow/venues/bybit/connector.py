@@ -11,7 +11,7 @@ from typing import Final
 
 from forcedflow.errors import NotThereError
 from forcedflow.instruments import ContractKind, Instrument
-from forcedflow.venues.base import PRECEDENCE_REST, Capabilities, Rows
+from forcedflow.venues.base import PRECEDENCE_REST, Rows
 from forcedflow.venues.bybit import rest, stream
 from forcedflow.venues.bybit.archive import archive_pieces
 from forcedflow.venues.bybit.history import History
@@ -19,13 +19,14 @@ from forcedflow.venues.bybit.parse_history import Asked, parse_recent_trades
 from forcedflow.venues.bybit.parse_listing import parse_cursor, parse_instruments, parse_time
 from forcedflow.venues.bybit.reader import BybitReader
 from forcedflow.venues.bybit.spec import CAPABILITIES, ENDPOINTS, RATE_LIMIT, VENUE
-from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll, RateLimit
+from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll
+from forcedflow.venues.connector_base import ConnectorBase
 from forcedflow.venues.row_buffer import RowBuffer
 
 _KINDS: Final[tuple[ContractKind, ...]] = ("linear", "inverse", "spot")
 
 
-class BybitConnector:
+class BybitConnector(ConnectorBase):
     """Bybit's linear and inverse perpetuals and spot pairs.
 
     Parameters
@@ -35,27 +36,7 @@ class BybitConnector:
     """
 
     def __init__(self, endpoints: Endpoints | None = None) -> None:
-        self._endpoints: Final = endpoints or ENDPOINTS
-
-    @property
-    def name(self) -> str:
-        """Return the lower-case venue id."""
-        return VENUE
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Return what can be asked of it."""
-        return CAPABILITIES
-
-    @property
-    def endpoints(self) -> Endpoints:
-        """Return where it answers."""
-        return self._endpoints
-
-    @property
-    def rate_limit(self) -> RateLimit:
-        """Return how fast it may be asked."""
-        return RATE_LIMIT
+        super().__init__(VENUE, CAPABILITIES, endpoints or ENDPOINTS, RATE_LIMIT)
 
     def instruments(self, http: Http) -> tuple[Instrument, ...]:
         """Ask for the contracts listed, and return them with tick and contract sizes.

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from forcedflow.instruments import Instrument
-from forcedflow.venues.base import Capabilities
-from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll, RateLimit
+from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll
+from forcedflow.venues.connector_base import ConnectorBase
 from forcedflow.venues.hyperliquid import history, parse, rest, spec, stream
 from forcedflow.venues.hyperliquid.reader import HyperliquidReader
 from forcedflow.venues.hyperliquid.wallets import WalletBook, check_accounts, read_accounts
 
 
-class HyperliquidConnector:
+class HyperliquidConnector(ConnectorBase):
     """Implements `forcedflow.venues.connector.Connector`.
 
     Parameters
@@ -36,8 +36,13 @@ class HyperliquidConnector:
     """
 
     def __init__(self, endpoints: Endpoints | None = None, accounts: Sequence[str] = ()) -> None:
-        self._endpoints: Final = endpoints or spec.ENDPOINTS
         self._accounts: Final = check_accounts(accounts)
+        super().__init__(
+            spec.VENUE,
+            spec.capabilities(follows_fills=bool(self._accounts)),
+            endpoints or spec.ENDPOINTS,
+            spec.RATE_LIMIT,
+        )
 
     def with_accounts(self, path: Path) -> HyperliquidConnector:
         """Return a connector like this one that follows the accounts that a file names.
@@ -48,26 +53,6 @@ class HyperliquidConnector:
             If the file cannot be read, or a line is no address.
         """
         return HyperliquidConnector(self._endpoints, read_accounts(path))
-
-    @property
-    def name(self) -> str:
-        """Return the lower-case venue id."""
-        return spec.VENUE
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Return what can be asked of it."""
-        return spec.capabilities(follows_fills=bool(self._accounts))
-
-    @property
-    def endpoints(self) -> Endpoints:
-        """Return where it answers."""
-        return self._endpoints
-
-    @property
-    def rate_limit(self) -> RateLimit:
-        """Return how fast it may be asked."""
-        return spec.RATE_LIMIT
 
     def instruments(self, http: Http) -> tuple[Instrument, ...]:
         """Ask for the perpetuals listed on the venue's own exchange.
