@@ -165,7 +165,11 @@ def lay_rows(table: FeatureTable, symbol: str, venue: str, step_ms: int = HOUR_M
         symbol,
         venue,
         table.times_ms[on_step],
-        {name: column[on_step] for name, column in columns.items()},
+        # One NaN alone: which of its bytes arithmetic leaves hangs on the length of the column.
+        {
+            name: np.where(np.isnan(column), np.nan, column)[on_step]
+            for name, column in columns.items()
+        },
         table.simulated,
     )
 

@@ -3,14 +3,15 @@
 In:  spans, moments. [UTC ms]   Out: `Fold` values and masks.
 Pure: values in, values out; no I/O, no clock, no global state.
 
-A row's label speaks of the hours after it. A row belongs to a fit only where the whole of that time,
-and of what its label looks ahead by, was over when the fit was made: that is the purge. What is
-asked about begins at the end of the fit, so nothing later than it can have been read: no embargo
-after the asked span is needed, for no fit reads across it.
+A row's label speaks of the hours after it. A row belongs to a fit only where all of that time was
+over when the fit was made, whatever its label looks ahead by included: that is the purge. What is
+asked about begins at the end of the fit, and no fit reads across it, so no embargo after it is
+needed.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -127,7 +128,5 @@ def inner_folds(times_ms: I8, fold: Fold, label_ms: int, parts: int = 3) -> tupl
     edges = np.quantile(own, np.linspace(0.5, 1.0, parts + 1)).astype(np.int64)
     edges[-1] = int(own.max()) + 1
     return tuple(
-        Fold(int(start), int(start), int(end))
-        for start, end in zip(edges[:-1], edges[1:], strict=True)
-        if end > start
+        Fold(start, start, end) for start, end in itertools.pairwise(edges.tolist()) if end > start
     )
