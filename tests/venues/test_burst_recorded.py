@@ -27,7 +27,9 @@ def test_a_burst_is_recorded_to_the_last_row(venue, tmp_path):
     with fake_exchange(venue) as fake:
         day = Day(fake, now_ms)
         day.open()
-        tables = ["trades", "order_book", "positions" if venue == "hyperliquid" else "liquidations"]
+        prints = promises.TERMS[venue].prints_liquidations
+        tables = ["trades", "order_book", *(["liquidations"] if prints else [])]
+        tables += ["positions"] if venue == "hyperliquid" else []
         with Recording(tmp_path, fake, tables=tables) as run:
             run.wait_for(fake, *tables)
             day.start_book(run)
@@ -36,7 +38,7 @@ def test_a_burst_is_recorded_to_the_last_row(venue, tmp_path):
                 fake.publish(day.tape.positions(now_ms))
                 day.tell(day.tape.trades([now_ms - 1_000] * 6))
             said = fake.said
-            burst = day.tape.trades if venue == "hyperliquid" else day.tape.liquidations
+            burst = day.tape.liquidations if prints else day.tape.trades
             day.tell(burst(times_ms))
             assert fake.said - said == FRAMES
             day.tell([*day.book(3), *day.tape.trades([now_ms])])

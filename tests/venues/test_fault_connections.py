@@ -20,7 +20,7 @@ def _burst(day: Day, count: int) -> list[Fact]:
     """Return liquidations of this moment, with a trade to each nine; or only trades."""
     now_ms = time.time_ns() // 1_000_000
     times_ms = [now_ms - 200 + number % 200 for number in range(count)]
-    if day.fake.venue == "hyperliquid":
+    if not promises.TERMS[day.fake.venue].prints_liquidations:
         return list(day.tape.trades(times_ms))
     prints: list[Fact] = list(day.tape.liquidations(times_ms[count // 10 :]))
     # Ids of trades rise with time.
@@ -33,7 +33,8 @@ def _break(
     root, venue: str, break_: Callable[[FakeExchange, Recording], None], silence_s: float | None
 ) -> tuple[Recording, Day, list[Fact]]:
     """Record a burst that is broken half way, and what follows; return what was missed besides."""
-    tables = ["trades"] if venue == "hyperliquid" else ["trades", "liquidations"]
+    prints = promises.TERMS[venue].prints_liquidations
+    tables = ["trades", "liquidations"] if prints else ["trades"]
     with fake_exchange(venue) as fake:
         day = Day(fake, time.time_ns() // 1_000_000)
         day.open()
@@ -76,16 +77,18 @@ def _assert_held(run: Recording, day: Day, missed: list[Fact]) -> None:
     lost = {table for gap in health.gaps if not gap.repaired for table in gap.tables}
     repaired = {table for gap in health.gaps if gap.repaired for table in gap.tables}
     trades = run.rows("trades", fake)
-    if venue == "hyperliquid":
-        # Its last ten trades can be asked for, which is no repair of three hundred.
-        assert (lost, repaired) == ({"trades"}, set())
+    terms = promises.TERMS[venue]
+    never_repaired = {"liquidations"} if terms.prints_liquidations else set()
+    if not terms.repairs_trades:
+        # The last few trades can be asked for, which is no repair of three hundred.
+        assert (lost, repaired) == (never_repaired | {"trades"}, set()), health.gaps
         asked = {row["trade_id"] for row in promises.trades(venue, missed)}
         recent = [row for row in trades if row["source"] == "hyperliquid:recentTrades"]
         assert {row["trade_id"] for row in recent} <= asked | _ids(venue, day.told)
         trades = [row for row in trades if row["trade_id"] not in asked]
         assert_rows(trades, promises.trades(venue, day.told), *TRADE)
         return
-    assert (lost, repaired) == ({"liquidations"}, {"trades"}), health.gaps
+    assert (lost, repaired) == (never_repaired, {"trades"}), health.gaps
     assert_rows(trades, promises.trades(venue, [*day.told, *missed]), *TRADE)
 
 

@@ -43,6 +43,14 @@ class Terms:
     has_taker_volume: bool
     has_trade_count: bool
     has_quote_volume: bool
+    has_reference_bars: bool = True
+    repairs_trades: bool = True
+    polled: tuple[str, ...] = ()
+
+    @property
+    def prints_liquidations(self) -> bool:
+        """Whether it has a feed of them for everybody."""
+        return self.price_kind is not None
 
 
 TERMS: Final[dict[str, Terms]] = {
@@ -55,6 +63,7 @@ TERMS: Final[dict[str, Terms]] = {
         has_taker_volume=True,
         has_trade_count=True,
         has_quote_volume=True,
+        polled=("markPriceKlines", "indexPriceKlines", "openInterest"),
     ),
     "bybit": Terms(
         {"linear": "BTC/USDT:USDT", "inverse": "BTC/USD:BTC"},
@@ -65,6 +74,7 @@ TERMS: Final[dict[str, Terms]] = {
         has_taker_volume=False,
         has_trade_count=False,
         has_quote_volume=True,
+        polled=("mark-price-kline", "index-price-kline"),
     ),
     "hyperliquid": Terms(
         {"linear": "BTC/USDC:USDC"},
@@ -75,6 +85,8 @@ TERMS: Final[dict[str, Terms]] = {
         has_taker_volume=False,
         has_trade_count=True,
         has_quote_volume=False,
+        has_reference_bars=False,
+        repairs_trades=False,
     ),
 }
 
