@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from forcedflow.forecast.scores import LEAST, log_odds, pooled
+from forcedflow.forecast.log_odds import LEAST, fit_line, log_odds, probability_of
+from forcedflow.forecast.scores import pooled
 from forcedflow.units import F8
 
 LEAST_FOR_SHAPE = 200
@@ -25,8 +26,8 @@ LEAST_FOR_SHAPE = 200
 LEAST_FOR_LINE = 10
 """Events below which a forecast is left as it is."""
 
-_PRIOR = 25.0
-_NEWTON = 50
+# How firmly shift and stretch are held: about what half an event and five events tell.
+_PULL = (0.5, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Calibration:
         if self.said.size:
             found: F8 = np.interp(probability, self.said, self.corrected)
             return np.clip(found, LEAST, 1 - LEAST)
-        return 1 / (1 + np.exp(-(self.shift + self.stretch * log_odds(probability))))
+        return probability_of(self.shift + self.stretch * log_odds(probability))
 
     @property
     def words(self) -> str:
@@ -107,8 +108,8 @@ def calibrate(probability: F8, happened: F8, events: int) -> Calibration:
 
     Notes
     -----
-    The line is the posterior mode under a normal prior around leaving the forecast alone, as heavy
-    as `_PRIOR` independent moments; moments of one event share that event's weight.
+    The line is the posterior mode under a normal prior around leaving the forecast alone; moments
+    of one event share that event's weight.
 
     References
     ----------
@@ -121,17 +122,6 @@ def calibrate(probability: F8, happened: F8, events: int) -> Calibration:
         corrected = pooled(probability, happened)[place]
         return Calibration(0.0, 1.0, said, corrected, events)
     weight = min(1.0, events / float(happened.sum()))
-    design = np.stack([np.ones(probability.size), log_odds(probability)], axis=1)
-    start = np.array([0.0, 1.0])
-    beta = start.copy()
-    pull = np.array([_PRIOR * 0.02, _PRIOR * 0.2])
-    for _ in range(_NEWTON):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        slope = weight * design.T @ (happened - p) - pull * (beta - start)
-        curve = weight * (design * (p * (1 - p))[:, None]).T @ design + np.diag(pull)
-        step = np.linalg.solve(curve, slope)
-        beta = beta + np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-9:
-            break
+    shift, stretch = fit_line(log_odds(probability), happened, weight, _PULL)
     # A line that falls would turn the forecast round: then it is not worth stretching.
-    return Calibration(float(beta[0]), max(0.0, float(beta[1])), np.zeros(0), np.zeros(0), events)
+    return Calibration(shift, max(0.0, stretch), np.zeros(0), np.zeros(0), events)

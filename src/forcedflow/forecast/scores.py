@@ -12,16 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forcedflow.forecast.log_odds import LEAST, fit_line, log_odds
 from forcedflow.units import F8, I8, F8x2
-
-LEAST = 1e-4
-"""No forecast is surer than this either way, so that one surprise cannot cost without limit."""
 
 CONSISTENT = 0.9
 """Share of draws inside the band that a reliable forecast stays within. [1]"""
 
 _DRAWS = 400
-_NEWTON = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,44 +162,8 @@ def reliability(
         np.array(low),
         np.array(high),
         np.array(count, dtype=np.int64),
-        logistic_line(log_odds(probability), happened)[1],
+        fit_line(log_odds(probability), happened)[1],
     )
-
-
-def log_odds(probability: F8) -> F8:
-    """Return log odds, as sure as `LEAST` allows."""
-    p = np.clip(probability, LEAST, 1 - LEAST)
-    odds: F8 = np.log(p / (1 - p))
-    return odds
-
-
-def logistic_line(score: F8, happened: F8, ridge: float = 1e-3) -> tuple[float, float]:
-    """Return intercept and slope of the log odds on a score, by Newton's method.
-
-    Parameters
-    ----------
-    score, happened : ndarray, shape (n,)
-    ridge : float
-        Pull of the slope towards 1, in moments, so that a handful of events cannot send it away.
-
-    Returns
-    -------
-    tuple of float
-        (nan, nan) where it never or always happened.
-    """
-    if not 0 < happened.sum() < happened.size:
-        return math.nan, math.nan
-    design = np.stack([np.ones(score.size), score], axis=1)
-    beta, pull = np.array([0.0, 1.0]), np.array([0.0, ridge])
-    for _ in range(_NEWTON):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        slope = design.T @ (happened - p) - pull * (beta - [0.0, 1.0])
-        curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(pull + 1e-9)
-        step = np.linalg.solve(curve, slope)
-        beta = beta + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-8:
-            break
-    return float(beta[0]), float(beta[1])
 
 
 def roc_auc(score: F8, happened: F8) -> float:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from forcedflow.forecast.calibrate import UNCHANGED, Calibration, calibrate
-from forcedflow.forecast.scores import log_loss, log_odds, reliability
+from forcedflow.forecast.log_odds import log_odds
+from forcedflow.forecast.scores import log_loss, reliability
 
 
 def overconfident(seed: int, n: int = 20_000):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from forcedflow.forecast import scores
+from forcedflow.forecast import log_odds, scores
 
 
 def drawn(seed: int, n: int = 4_000):
@@ -47,7 +47,7 @@ def test_a_true_probability_is_reliable_and_an_exaggerated_one_is_not():
     assert found.slope == pytest.approx(1, abs=0.06)
     inside = (found.happened >= found.low) & (found.happened <= found.high)
     assert inside.mean() >= 0.7
-    odds = scores.log_odds(p)
+    odds = log_odds.log_odds(p)
     exaggerated = 1 / (1 + np.exp(-2 * odds))
     assert scores.reliability(exaggerated, y).slope == pytest.approx(0.5, abs=0.05)
 
@@ -68,7 +68,7 @@ def test_what_never_happened_has_no_slope_and_no_area():
 
 def test_a_surprise_costs_no_more_than_the_limit():
     worst = scores.log_loss(np.array([0.0, 1.0]), np.array([1.0, 0.0]))
-    assert worst == pytest.approx([-np.log2(scores.LEAST)] * 2)
+    assert worst == pytest.approx([-np.log2(log_odds.LEAST)] * 2)
 
 
 def test_pinball_equals_the_library_and_is_least_at_the_true_quantile():
