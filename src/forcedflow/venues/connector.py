@@ -39,12 +39,15 @@ class Endpoints:
         Root of its public files.
     others : mapping of str to str
         Further roots by name, where a venue spreads itself over several hosts.
+    headers : mapping of str to str
+        Sent with every request over HTTP: what a venue must be told to answer in full.
     """
 
     rest: str
     stream: str
     archive: str | None = None
     others: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,8 @@ class Feed:
     address : callable, optional
         Asks where to connect, before every connection, of a venue that hands out an address for
         each; ``url`` is then only what it is called in messages.
+    headers : mapping of str to str
+        Sent with the handshake.
     """
 
     name: str
@@ -195,6 +200,7 @@ class Feed:
     lifetime_s: float | None = None
     droppable: bool = False
     address: Callable[[Http], str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class HttpClient:
         Monotonic time and the way to wait. [s]
     transport : httpx2.BaseTransport, optional
         What carries the requests, instead of sockets.
+    headers : mapping of str to str, optional
+        Sent with every request besides our own.
 
     Raises
     ------
@@ -102,6 +104,7 @@ class HttpClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         transport: httpx2.BaseTransport | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.venue: Final = venue
         self._closed: Final = threading.Event()
@@ -114,7 +117,7 @@ class HttpClient:
             proxy=proxy,
             transport=transport,
             timeout=timeout_s,
-            headers={"User-Agent": "forcedflow"},
+            headers={"User-Agent": "forcedflow", **(headers or {})},
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=limit.concurrent),
         )
 

@@ -276,7 +276,8 @@ def connect_venue(name: str, settings: Settings) -> NetworkVenue:
         connector = connector.with_accounts(Path(own.accounts).expanduser())
     report_retries_here()
     proxy = own.proxy or settings.proxy
-    return NetworkVenue(connector, HttpClient(name, connector.rate_limit, proxy), proxy)
+    http = HttpClient(name, connector.rate_limit, proxy, headers=stated.headers)
+    return NetworkVenue(connector, http, proxy)
 
 
 def register_venues(registry: VenueRegistry, settings: Settings) -> None:

@@ -209,6 +209,7 @@ class _Caller:
         try:
             socket = await _Connect(
                 address,
+                additional_headers=dict(feed.headers),
                 proxy=self.proxy or True,
                 create_connection=_Socket,
                 open_timeout=patience.open_s,

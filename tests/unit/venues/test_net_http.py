@@ -416,3 +416,16 @@ def test_a_proxy_carries_the_request():
 )
 def test_the_pause_asked_for_is_read_in_every_form_it_has(headers, pause_s):
     assert retry_after_s(headers, 9.0) == pause_s
+
+
+def test_headers_that_a_venue_must_be_told_go_with_every_request():
+    heard = []
+
+    async def handler(request):
+        heard.append((request.headers["X-Size"], request.headers["User-Agent"]))
+        return web.Response(body=b"{}")
+
+    with serving(handler) as root, HttpClient("test", AMPLE, headers={"X-Size": "1"}) as client:
+        client.get(f"{root}/a")
+        client.post(f"{root}/b", {"a": 1})
+    assert heard == [("1", "forcedflow")] * 2

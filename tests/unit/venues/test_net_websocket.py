@@ -472,3 +472,19 @@ def test_waits_double_up_to_the_longest_and_half_of_each_is_certain():
         waits = [patience.after(failures, rng) for _ in range(200)]
         assert longest / 2 <= min(waits) < max(waits) <= longest
     assert patience.after(10**6, rng) <= 8
+
+
+def test_headers_of_a_feed_go_with_its_handshake():
+    heard = []
+
+    async def handler(socket):
+        heard.append(socket.request.headers["X-Size"])
+        await socket.close(1001, "restart")
+
+    async def run():
+        async with serving(handler) as url:
+            return await frames_until(feed_at(url, headers={"X-Size": "1"}), count_of("closed", 2))
+
+    asyncio.run(run())
+    assert heard == ["1"] * len(heard)
+    assert len(heard) >= 2
