@@ -97,6 +97,9 @@ class LiquidationMap:
         What was learned of the weights; none under the stated prior.
     weights : Mixture, optional
         The same on this ladder's atoms.
+    births : LiquidationLadder, optional
+        The same ladder fed with contracts times hours since the first bar, where somebody keeps
+        one as bars come; replayed anew where nobody does. [base coins × h]
     """
 
     market: Market
@@ -109,6 +112,7 @@ class LiquidationMap:
     heatmap: Heatmap | None = None
     trained: TrainedMixture | None = None
     weights: Mixture | None = None
+    births: LiquidationLadder | None = None
 
     @property
     def simulated(self) -> bool:
@@ -322,6 +326,8 @@ class LiquidationMap:
         The ladder is linear in its opens, so this over the ladder is the mean hour of entry; what
         stood before the first bar counts from there.
         """
+        if self.births is not None:
+            return self.births
         hours = ((self.bars.end_ms - self._first_ms) / HOUR_MS)[:, None]
         weighted = replace(
             self.flows,

@@ -17,7 +17,7 @@ from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.registry import WARM_UP_MS, build_features
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.instruments import Instrument
-from forcedflow.store import Lake
+from forcedflow.store import RowSource
 from forcedflow.units import DAY_MS, HOUR_MS, SIDES
 
 FEATURE_DAYS = 100
@@ -32,13 +32,13 @@ _SCHEDULED_MS = 30 * DAY_MS
 
 
 def read_features(
-    lake: Lake, instrument: Instrument, at_ms: int, days: int = FEATURE_DAYS
+    lake: RowSource, instrument: Instrument, at_ms: int, days: int = FEATURE_DAYS
 ) -> FeatureTable:
     """Return every feature of an instrument that needs no map, up to a moment.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         Rows known by then. [UTC ms]
@@ -60,13 +60,13 @@ def read_features(
 
 
 def read_feature_inputs(
-    lake: Lake, instrument: Instrument, start_ms: int, at_ms: int
+    lake: RowSource, instrument: Instrument, start_ms: int, at_ms: int
 ) -> FeatureInputs:
     """Return the rows that features from a moment on are computed from, with their warm-up.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     start_ms : int
         First moment of the table. [UTC ms]
@@ -104,13 +104,13 @@ def read_feature_inputs(
 
 
 def read_liquidation_totals(
-    lake: Lake, instrument: Instrument, start_ms: int, at_ms: int
+    lake: RowSource, instrument: Instrument, start_ms: int, at_ms: int
 ) -> pl.DataFrame:
     """Return liquidations as totals, prints summed; empty where none is held.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     start_ms : int
         Rows from then on. [UTC ms]

@@ -23,12 +23,12 @@ from forcedflow.features.registry import Compute
 from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.pipeline import DepthAt, build_map_features
 from forcedflow.positions.trained import TrainedMixture
-from forcedflow.store import Lake
+from forcedflow.store import RowSource
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
 
 
 def map_family(
-    lake: Lake,
+    lake: RowSource,
     instrument: Instrument,
     at_ms: int,
     trained: TrainedMixture | None = None,
@@ -38,7 +38,7 @@ def map_family(
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         Rows known by then. [UTC ms]
@@ -70,13 +70,13 @@ def map_family(
 
 
 def alignment_family(
-    lake: Lake, instrument: Instrument, at_ms: int, step_ms: int = HOUR_MS
+    lake: RowSource, instrument: Instrument, at_ms: int, step_ms: int = HOUR_MS
 ) -> Compute:
     """Return the family of the venues' alignment, as seen from an instrument.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         Rows known by then. [UTC ms]
@@ -107,12 +107,12 @@ def alignment_family(
     return compute
 
 
-def other_venues(lake: Lake, instrument: Instrument) -> list[Instrument]:
+def other_venues(lake: RowSource, instrument: Instrument) -> list[Instrument]:
     """Return the linear perpetuals of the same coin on other venues that open interest is held of.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
 
     Returns

@@ -29,7 +29,7 @@ from forcedflow.margin import (
 )
 from forcedflow.positions.mixture import Mixture
 from forcedflow.positions.trained import TrainedMixture
-from forcedflow.store import Lake
+from forcedflow.store import Lake, RowSource
 from forcedflow.store.artefacts import newest_artefact, read_artefact
 from forcedflow.units import DAY_MS
 
@@ -43,12 +43,12 @@ ASSUMED = "assumed: 1 % maintenance margin, at most 50×; no brackets known by t
 _OPEN_INTEREST_FILES = {"binance": "binance-vision", "bybit": "coinalyze", "okx": "coinalyze"}
 
 
-def read_market(lake: Lake, instrument: Instrument, at_ms: int) -> Market:
+def read_market(lake: RowSource, instrument: Instrument, at_ms: int) -> Market:
     """Return what could be known of an instrument at a moment.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         The moment. [UTC ms]
@@ -86,12 +86,14 @@ def read_market(lake: Lake, instrument: Instrument, at_ms: int) -> Market:
     )
 
 
-def read_depth(lake: Lake, instrument: Instrument, at_ms: int) -> tuple[DepthCurve, DepthCurve]:
+def read_depth(
+    lake: RowSource, instrument: Instrument, at_ms: int
+) -> tuple[DepthCurve, DepthCurve]:
     """Return what could be executed at a moment, by the best source known then.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         Rows known by then. [UTC ms]
@@ -127,12 +129,12 @@ def read_depth(lake: Lake, instrument: Instrument, at_ms: int) -> tuple[DepthCur
         raise NoDataError(f"{instrument.venue} {instrument.symbol}: {error}") from error
 
 
-def read_path_klines(lake: Lake, instrument: Instrument, at_ms: int) -> pl.DataFrame:
+def read_path_klines(lake: RowSource, instrument: Instrument, at_ms: int) -> pl.DataFrame:
     """Return every kline that says where an instrument's coin went: its own and the spot pair's.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         Rows known by then. [UTC ms]
@@ -152,13 +154,13 @@ def read_path_klines(lake: Lake, instrument: Instrument, at_ms: int) -> pl.DataF
 
 
 def read_liquidations(
-    lake: Lake, instrument: Instrument, start_ms: int, at_ms: int
+    lake: RowSource, instrument: Instrument, start_ms: int, at_ms: int
 ) -> tuple[pl.DataFrame, str]:
     """Return the longest series of realised liquidations the lake holds for an instrument.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     start_ms : int
         Rows from then on. [UTC ms]
@@ -260,7 +262,7 @@ def newest_trained(lake: Lake, instrument: Instrument, at_ms: int) -> TrainedMix
     return None if path is None else read_trained(path, at_ms)
 
 
-def _newest_event(lake: Lake, instrument: Instrument, at_ms: int) -> int:
+def _newest_event(lake: RowSource, instrument: Instrument, at_ms: int) -> int:
     known = lake.read(
         "open_interest",
         venue=instrument.venue,
@@ -274,13 +276,13 @@ def _newest_event(lake: Lake, instrument: Instrument, at_ms: int) -> int:
 
 
 def read_schedule(
-    lake: Lake, instrument: Instrument, at_ms: int
+    lake: RowSource, instrument: Instrument, at_ms: int
 ) -> tuple[BracketSchedule, tuple[str, ...]]:
     """Return leverage brackets as of a moment, and in words where they are not those in force.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         The moment. [UTC ms]
@@ -328,7 +330,7 @@ def _rule(instrument: Instrument, at_ms: int) -> MarginRule:
         raise UsageError(str(error)) from error
 
 
-def _nothing_held(lake: Lake, instrument: Instrument) -> str:
+def _nothing_held(lake: RowSource, instrument: Instrument) -> str:
     held = sorted(
         f"{venue} {symbol}" for table, venue, symbol in lake.series() if table == "open_interest"
     )

@@ -10,18 +10,18 @@ import polars as pl
 from forcedflow.asof.market import read_path_klines
 from forcedflow.cascade.record_bound import PastPrices
 from forcedflow.instruments import Instrument
-from forcedflow.store import Lake
+from forcedflow.store import RowSource
 from forcedflow.units import HOUR_MS
 
 _SERIES = ("symbol", "price_type", "interval_ms")
 
 
-def read_past_prices(lake: Lake, instrument: Instrument, at_ms: int) -> PastPrices | None:
+def read_past_prices(lake: RowSource, instrument: Instrument, at_ms: int) -> PastPrices | None:
     """Return the series of bars up to an hour long that spans most time; None where none is held.
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
         Its own series and the spot pair's are asked.
     at_ms : int

@@ -16,7 +16,7 @@ from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.instruments import Instrument
 from forcedflow.positions.trained import TrainedMixture
 from forcedflow.signals.registry import NEEDED
-from forcedflow.store import Lake
+from forcedflow.store import RowSource
 from forcedflow.units import DAY_MS
 
 SIGNAL_DAYS = NEEDED * STEP_MS // DAY_MS + 1
@@ -24,7 +24,7 @@ SIGNAL_DAYS = NEEDED * STEP_MS // DAY_MS + 1
 
 
 def read_signal_table(
-    lake: Lake,
+    lake: RowSource,
     instrument: Instrument,
     at_ms: int,
     days: int = SIGNAL_DAYS,
@@ -34,7 +34,7 @@ def read_signal_table(
 
     Parameters
     ----------
-    lake : Lake
+    lake : RowSource
     instrument : Instrument
     at_ms : int
         Rows known by then. [UTC ms]
@@ -69,7 +69,7 @@ def read_signal_table(
 
 
 def _families(
-    lake: Lake, instrument: Instrument, at_ms: int, trained: TrainedMixture | None
+    lake: RowSource, instrument: Instrument, at_ms: int, trained: TrainedMixture | None
 ) -> list[Compute]:
     try:
         families = [map_family(lake, instrument, at_ms, trained)]

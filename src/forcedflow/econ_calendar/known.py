@@ -13,13 +13,13 @@ from forcedflow.econ_calendar.event import to_rows
 from forcedflow.econ_calendar.expiries import expiries
 from forcedflow.econ_calendar.published import published_events
 from forcedflow.econ_calendar.wall_time import to_day
-from forcedflow.store import Lake
+from forcedflow.store import RowSource
 from forcedflow.tables import TIME, is_simulated
 
 _KEY = ("venue", "symbol", "event", "event_time")
 
 
-def read_events(lake: Lake | None, at_ms: int, start_ms: int, end_ms: int) -> pl.DataFrame:
+def read_events(lake: RowSource | None, at_ms: int, start_ms: int, end_ms: int) -> pl.DataFrame:
     """Return every scheduled event of a span that was known by a moment.
 
     A row counts from its ``available_time`` until its ``withdrawn_time``. Whoever computes a figure
@@ -27,7 +27,7 @@ def read_events(lake: Lake | None, at_ms: int, start_ms: int, end_ms: int) -> pl
 
     Parameters
     ----------
-    lake : Lake or None
+    lake : RowSource or None
         Where events were added, imported or fetched; the shipped facts alone without one. A lake
         of the simulated exchange knows its own events and no real one.
     at_ms : int
