@@ -36,8 +36,11 @@ from forcedflow.cascade.waves import (
 )
 from forcedflow.depth.curve import DIRECTION_OF, DepthCurve, Direction, merge
 from forcedflow.depth.resilience import MEASURED, SIMULATED, Resilience
+from forcedflow.features import map_table
 from forcedflow.features.map_history import map_columns
 from forcedflow.features.map_table import Shocks, critical_shocks
+from forcedflow.forecast import reach
+from forcedflow.forecast.reach import reach_reader
 from forcedflow.heatmap import build_heatmap, lay_canvas, lay_columns, lay_prices
 from forcedflow.liquidation_map import LiquidationMap, Market
 from forcedflow.liquidation_map import (
@@ -50,6 +53,7 @@ from forcedflow.positions import (
     infer_flows,
     prior_atoms,
 )
+from forcedflow.positions.price_history import equal_flows
 from forcedflow.positions.trained import TrainedMixture, shares_of
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES, Side
 from forcedflow.volatility import ewma_volatility
@@ -323,7 +327,7 @@ def build_map_features(
     step_ms: int = HOUR_MS,
     depth_at: DepthAt | None = None,
 ) -> dict[str, F8]:
-    """Return the map's features at moments of the feature grid.
+    """Return the map's features at moments of the feature grid, what it lets expect among them.
 
     Parameters
     ----------
@@ -340,7 +344,8 @@ def build_map_features(
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        By `forcedflow.features.map_table.NAMES`; all NaN where there is too little open interest.
+        By the names of `forcedflow.features.map_table` and `forcedflow.forecast.reach`; all NaN
+        where there is too little open interest.
 
     Raises
     ------
@@ -352,7 +357,38 @@ def build_map_features(
         depths = None if depth_at is None else depth_at(mapped.market.at_ms)
         return None if depths is None else critical_shocks(mapped, depths)
 
-    return map_columns(market, times_ms, trained, step_ms, shocks_of)
+    columns = map_columns(market, times_ms, trained, step_ms, shocks_of, reach_reader)
+    unknown = np.full(times_ms.size, np.nan)
+    return {name: columns.get(name, unknown) for name in (*map_table.NAMES, *reach.NAMES)}
+
+
+def build_placebo_features(market: Market, times_ms: I8, step_ms: int = HOUR_MS) -> dict[str, F8]:
+    """Return the same reach of the map that knows the price history alone.
+
+    Parameters
+    ----------
+    market : Market
+    times_ms : ndarray of int, shape (n,)
+        Moments, increasing, on the feature grid. [UTC ms]
+    step_ms : int
+        The map is read at multiples of this, and held between. [ms]
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        By the names of `forcedflow.forecast.reach` after `PLACEBO`: the stated prior with equal
+        opens in every bar, so that neither open interest nor volume is in it.
+
+    Raises
+    ------
+    ValueError
+        If a moment is later than the market's.
+    """
+    columns = map_columns(
+        market, times_ms, step_ms=step_ms, reader_of=reach_reader, flows_of=equal_flows
+    )
+    unknown = np.full(times_ms.size, np.nan)
+    return {f"{reach.PLACEBO}{name}": columns.get(name, unknown) for name in reach.NAMES}
 
 
 def _carried(seed: int, *simulations: Simulation) -> list[Simulation]:

@@ -14,10 +14,11 @@ from tests.reference import nulls as twin
 from tests.unit.evaluate import sandbox_trial
 
 from forcedflow.evaluate.map_trial import FLOOR_SHARE, OURS, VARIANTS, hold_trial, prepare
-from forcedflow.evaluate.nulls import equal_flows, incumbent_rule, net_flows, shifted_flows
+from forcedflow.evaluate.nulls import incumbent_rule, net_flows, shifted_flows
 from forcedflow.evaluate.realised import Realised
 from forcedflow.positions import infer_flows
 from forcedflow.positions.background import trailing_level
+from forcedflow.positions.price_history import equal_flows
 from forcedflow.units import DAY_MS, HOUR_MS
 
 FIT_DAYS = 9

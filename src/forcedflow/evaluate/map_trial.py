@@ -17,12 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forcedflow.errors import NoDataError
-from forcedflow.evaluate.nulls import (
-    equal_flows,
-    incumbent_rule,
-    net_flows,
-    shifted_flows,
-)
+from forcedflow.evaluate.nulls import incumbent_rule, net_flows, shifted_flows
 from forcedflow.evaluate.placebos import (
     SHUFFLE_SEED,
     mirrored_design,
@@ -48,6 +43,7 @@ from forcedflow.positions.mixture import (
     aggregate_design,
     fit_mixture,
 )
+from forcedflow.positions.price_history import equal_flows
 from forcedflow.units import I8, F8x2
 
 OURS = "forcedflow"

@@ -3,7 +3,8 @@
 In:  the bars and flows that our map is made of.   Out: flows or expectations of each opponent.
 Pure: values in, values out; no I/O, no clock.
 
-- ``unif``: equal opens in every bar: price history without any open interest or volume.
+- ``unif``: equal opens in every bar, `forcedflow.positions.price_history`: price history without
+  any open interest or volume.
 - ``roll7``: our opens as they were seven days earlier: real flows at the wrong time.
 - ``net``: only net rises of open interest, for both sides alike.
 - the incumbent rule of public tools: a rise of open interest goes to one side by the colour of the
@@ -24,18 +25,6 @@ _INCUMBENT_SHARES = (0.15, 0.30, 0.25, 0.20, 0.10)
 _INCUMBENT_RATE = 0.005
 _BIN = 5e-4
 _FARTHEST = 0.3
-
-
-def equal_flows(bars: Bars, flows: Flows) -> Flows:
-    """Return flows whose opens are the same in every bar, each bar's length apart.
-
-    A day opens as many contracts as stood before the first bar: a fit is blind to the level, so any
-    will do, and this one is known from the beginning.
-    """
-    held = float(bars.open_interest[0] - bars.change[0])
-    per_role = held * bars.elapsed_ms / DAY_MS / len(flows.roles)
-    equal = np.repeat(per_role[:, None], len(flows.roles), axis=1)
-    return replace(flows, opens_long=equal, opens_short=equal.copy())
 
 
 def shifted_flows(bars: Bars, flows: Flows, days: int = 7) -> Flows:

@@ -25,6 +25,7 @@ from forcedflow.features.venue_alignment import Marks, read_alignment, venue_lea
 from forcedflow.liquidation_map import LiquidationMap, Market, scale_to_open_interest
 from forcedflow.positions import (
     Bars,
+    Flows,
     LiquidationLadder,
     bin_width,
     build_bars,
@@ -34,14 +35,23 @@ from forcedflow.positions import (
 from forcedflow.positions.trained import TrainedMixture, shares_of
 from forcedflow.units import F8, HOUR_MS, I8
 from forcedflow.volatility import ewma_volatility
-from forcedflow.zones.alignment import align
+from forcedflow.zones.alignment import VenueLadder, align
 
 ShocksOf: TypeAlias = Callable[[LiquidationMap], Shocks | None]
 """Critical shocks of a map at its moment; None where no depth was known."""
 
+FlowsOf: TypeAlias = Callable[[Bars, Flows], Flows]
+"""Other flows in the place of the inferred ones, such as a placebo's."""
+
+ReaderOf: TypeAlias = Callable[[Bars], Callable[[VenueLadder, int], Mapping[str, float]]]
+"""From a market's bars to what reads further figures off a map and the end of its newest bar."""
+
 
 def follow_maps(
-    market: Market, moments: I8, trained: TrainedMixture | None = None
+    market: Market,
+    moments: I8,
+    trained: TrainedMixture | None = None,
+    flows_of: FlowsOf | None = None,
 ) -> Iterator[LiquidationMap | None]:
     """Yield the map as it was known at moments, from one replay.
 
@@ -52,6 +62,8 @@ def follow_maps(
         Not decreasing, on the feature grid, none later than the market's own. [UTC ms]
     trained : TrainedMixture, optional
         Weights for the moments from the end of its fit on.
+    flows_of : callable, optional
+        Flows to follow instead of the inferred ones.
 
     Yields
     ------
@@ -71,6 +83,8 @@ def follow_maps(
     market = punctual(market)
     bars = _bars_of(market)
     flows = infer_flows(bars).joined()
+    if flows_of is not None:
+        flows = flows_of(bars, flows)
     atoms = prior_atoms(market.schedule, market.rule, roles=flows.roles)
     weights = None if trained is None else trained.on(atoms)
     width = bin_width(float(bars.close[0]), market.instrument.tick_size)
@@ -107,6 +121,8 @@ def map_columns(
     trained: TrainedMixture | None = None,
     step_ms: int = HOUR_MS,
     shocks_of: ShocksOf | None = None,
+    reader_of: ReaderOf | None = None,
+    flows_of: FlowsOf | None = None,
 ) -> dict[str, F8]:
     """Return the map's features at moments of the feature grid.
 
@@ -121,11 +137,16 @@ def map_columns(
         The map is read at multiples of this, and held between. [ms]
     shocks_of : callable, optional
         Critical shocks where depth is known.
+    reader_of : callable, optional
+        Reads further figures off each map, from the same replay.
+    flows_of : callable, optional
+        Flows to follow instead of the inferred ones.
 
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        By `forcedflow.features.map_table.NAMES`; all NaN where there is too little open interest.
+        By `forcedflow.features.map_table.NAMES`, and by the reader's; all NaN where there is too
+        little open interest, the reader's left out where no map was known at all.
 
     Raises
     ------
@@ -133,13 +154,20 @@ def map_columns(
         If a moment is later than the market's.
     """
     moments = np.unique(times_ms // step_ms * step_ms)
-    rows = [
-        None
-        if mapped is None
-        else read_map(ladder_of(mapped), None if shocks_of is None else shocks_of(mapped))
-        for mapped in _known_maps(market, moments, trained)
-    ]
-    return _held(map_table.NAMES, rows, moments, times_ms)
+    read = None if reader_of is None else _reader(market, reader_of)
+    rows: list[Mapping[str, float] | None] = []
+    names: dict[str, None] = dict.fromkeys(map_table.NAMES)
+    for mapped in _known_maps(market, moments, trained, flows_of):
+        if mapped is None:
+            rows.append(None)
+            continue
+        ladder = ladder_of(mapped)
+        row = read_map(ladder, None if shocks_of is None else shocks_of(mapped))
+        if read is not None:
+            row |= read(ladder, mapped.known_ms)
+        names |= dict.fromkeys(row)
+        rows.append(row)
+    return _held(tuple(names), rows, moments, times_ms)
 
 
 def alignment_columns(
@@ -180,11 +208,14 @@ def alignment_columns(
 
 
 def _known_maps(
-    market: Market, moments: I8, trained: TrainedMixture | None = None
+    market: Market,
+    moments: I8,
+    trained: TrainedMixture | None = None,
+    flows_of: FlowsOf | None = None,
 ) -> Iterator[LiquidationMap | None]:
     """As `follow_maps`; where there is no history at all, every moment is unknown."""
     try:
-        yield from follow_maps(market, moments, trained)
+        yield from follow_maps(market, moments, trained, flows_of)
     except NoDataError:
         yield from [None] * moments.size
 
@@ -198,6 +229,15 @@ def _held(
         name: np.array([np.nan if row is None else row[name] for row in rows])[last]
         for name in names
     }
+
+
+def _reader(
+    market: Market, reader_of: ReaderOf
+) -> Callable[[VenueLadder, int], Mapping[str, float]] | None:
+    try:
+        return reader_of(_bars_of(punctual(market)))
+    except NoDataError:
+        return None  # no map is known either
 
 
 def _bars_of(market: Market) -> Bars:

@@ -269,11 +269,17 @@ class LiquidationLadder:
         mass = self._mass(side)
         target, inside = self._shown(grid, side)
         out = np.zeros((len(BANDS), grid.size))
+        if not inside.any():
+            return out
         factor = self._factor(weight)
+        # What lies inside is one run of bins; a year of moments has no time for the others.
+        first = int(np.argmax(inside))
+        stop = first + int(np.count_nonzero(inside))
+        shown = target[first:stop]
         for band in range(len(BANDS)):
-            members = self.atoms.band_of == band
-            total = factor[members] @ mass[members]
-            out[band] = np.bincount(target[inside], total[inside], grid.size)
+            members = np.flatnonzero(self.atoms.band_of == band)
+            total = factor[members] @ mass[members, first:stop]
+            out[band] = np.bincount(shown, total, grid.size)
         return out
 
     def by_atom(self, grid: PriceGrid, side: Side) -> F8x2:

@@ -118,8 +118,11 @@ def _of_side(profile: SideProfile, mark: float, sigma_day: float, at_ms: int) ->
     smooth = _smoothed(np.where(near, usd, 0.0), _SMOOTHING / (grid.width * grid.step))
     runs = _runs(near & (smooth >= DENSE * usd[near].mean()))
     pieces = [piece for run in runs for piece in _cut(smooth, *run)]
+    contracts = usd / grid.prices
     kept = [
-        (first, last) for first, last in pieces if profile.share_of_oi(first, last) >= TINY_SHARE
+        (first, last)
+        for first, last in pieces
+        if float(contracts[first : last + 1].sum()) / profile.open_interest >= TINY_SHARE
     ]
     by_size = sorted(kept, key=lambda piece: -usd[piece[0] : piece[1] + 1].sum())
     return [

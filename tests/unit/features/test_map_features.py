@@ -25,6 +25,7 @@ from forcedflow.features.map_table import (
     read_map,
 )
 from forcedflow.features.punctual import punctual, taken_ms
+from forcedflow.forecast import reach
 from forcedflow.instruments import parse_symbol
 from forcedflow.liquidation_map import Market
 from forcedflow.margin import rule_for, schedule_from_rows
@@ -87,7 +88,8 @@ def test_the_last_row_of_the_history_is_what_the_map_at_hand_says(market):
     now = read_map(ladder_of(build_map(punctual(market))))
     times = lay_times(T0, market.at_ms)
     history = build_map_features(market, times, step_ms=FIVE)
-    assert tuple(history) == NAMES == tuple(feature.name for feature in FEATURES)
+    assert tuple(history) == (*NAMES, *reach.NAMES)
+    assert tuple(feature.name for feature in FEATURES) == NAMES
     assert all(same(float(history[name][-1]), now[name]) for name in NAMES)
     # Nothing came late here, so the map of all that is known is the same.
     assert read_map(ladder_of(build_map(market))) == pytest.approx(now, nan_ok=True, rel=0, abs=0)
