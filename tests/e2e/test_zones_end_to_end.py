@@ -212,7 +212,7 @@ def test_no_lake_is_no_data_with_the_command_that_makes_one(call, tmp_path):
     status, _, err = call("zones", "BTC", "--lake", tmp_path / "none")
     assert status == 3
     assert "there is no lake at" in err
-    assert "hint: forcedflow import KIND PATH" in err
+    assert "or forcedflow import KIND PATH" in err
     assert not (tmp_path / "none").exists()
 
 

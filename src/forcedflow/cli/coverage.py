@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from forcedflow.cli import options
-from forcedflow.errors import NoDataError, UsageError
-from forcedflow.instruments import parse_symbol
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,84 +45,13 @@ def run(
     json
         Write JSON instead of a table.
     """
-    from forcedflow.store.coverage import coverage
+    from forcedflow.answers import coverage
 
-    held = options.open_lake(lake)
-    series = held.series()
-    venues = None if venue is None else [name.strip().lower() for name in venue.split(",")]
-    chosen = {
-        (name, symbol)
-        for _, name, symbol in series
-        if (venues is None or name in venues)
-        and (not symbols or any(_means(text, name, symbol) for text in symbols))
-    }
-    if not chosen:
-        raise NoDataError(_nothing(symbols, venue, series))
-    found = coverage(
-        held,
-        venue=sorted({name for name, _ in chosen}),
-        symbol=sorted({symbol for _, symbol in chosen}),
-    )
-    rows = [row for row in found if (row.venue, row.symbol) in chosen]
+    rows = coverage.read(options.open_lake(lake), symbols, venue)
     if json:
-        options.print_json({"tables": [_to_json(row) for row in rows]})
+        options.print_json(coverage.answer(rows))
     else:
         _print_tables(options.console(), rows)
-
-
-def _means(text: str, venue: str, symbol: str) -> bool:
-    """Return whether a person who types ``text`` means the symbol held for the venue."""
-    if text == symbol or text.upper() == symbol.partition("/")[0].upper():
-        return True
-    try:
-        return parse_symbol(text, venue).symbol == symbol
-    except UsageError:
-        return False  # another venue's own name for a contract
-
-
-def _nothing(
-    symbols: Sequence[str], venue: str | None, series: Sequence[tuple[str, str, str]]
-) -> str:
-    if not series:
-        return "the lake is empty\nhint: forcedflow import KIND PATH"
-    wanted = f"{', '.join(symbols) or 'any symbol'} of {venue or 'any venue'}"
-    pairs = sorted({f"{symbol} of {name}" for _, name, symbol in series})
-    rest = f" and {len(pairs) - 8} more" if len(pairs) > 8 else ""
-    return (
-        f"the lake holds nothing for {wanted}; it holds {', '.join(pairs[:8])}{rest}\n"
-        "hint: forcedflow import KIND PATH"
-    )
-
-
-def _to_json(row: CoverageRow) -> dict[str, object]:
-    longest = row.longest_gap
-    return {
-        "table": row.table,
-        "venue": row.venue,
-        "symbol": row.symbol,
-        "price_type": row.price_type,
-        "interval_ms": row.interval_ms,
-        "kind": row.kind,
-        "rows": row.rows,
-        "first_event_time": options.iso_time(row.first_ms),
-        "last_event_time": options.iso_time(row.last_ms),
-        "step_ms": row.step_ms,
-        "gap_count": None if row.gaps is None else len(row.gaps),
-        "longest_gap": None if longest is None else _gap_to_json(longest),
-        "gaps": None if row.gaps is None else [_gap_to_json(gap) for gap in row.gaps],
-        "unheard": None if row.unheard is None else [_gap_to_json(gap) for gap in row.unheard],
-        "completeness": row.completeness,
-        "sources": row.sources,
-        "simulated": row.simulated,
-    }
-
-
-def _gap_to_json(gap: Gap) -> dict[str, object]:
-    return {
-        "start": options.iso_time(gap.start_ms),
-        "end": options.iso_time(gap.end_ms),
-        "length_ms": gap.length_ms,
-    }
 
 
 def _print_tables(console: Console, rows: Sequence[CoverageRow]) -> None:

@@ -21,8 +21,14 @@ from forcedflow.cli.options import console, print_json
 State: TypeAlias = Literal["ok", "missing", "broken"]
 
 _EXTRAS = {
-    "report": (("matplotlib", "jinja2", "weasyprint", "pypdfium2"), "pictures and printed pages")
+    "report": (("matplotlib", "jinja2", "weasyprint", "pypdfium2"), "pictures and printed pages"),
+    "forecast": (("sklearn",), "training and scoring forecasts; a trained one needs nothing"),
+    "server": (("fastapi", "uvicorn", "prometheus_client"), "the API and the page"),
+    "alerts": (("apprise",), "alerts to Telegram, Discord, mail and the like"),
+    "mcp": (("mcp",), "answers for assistants"),
+    "ccxt": (("ccxt",), "venues without a connector of their own"),
 }
+_FILL = "forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
 _NEEDED = ("numpy", "polars", "numba", "msgspec", "cyclopts", "rich")
 
 
@@ -131,7 +137,7 @@ def _lake(lake: Path | None, *, verify: bool) -> list[Finding]:
         held = Lake(folder)
         series = held.series()
     except NoDataError:
-        return [Finding("lake", "missing", f"none in {folder} yet", "forcedflow import KIND PATH")]
+        return [Finding("lake", "missing", f"none in {folder} yet", _FILL)]
     except ForcedflowError as error:
         return [Finding("lake", "broken", str(error))]
     findings = [Finding("lake", "ok", f"{folder}, {len(series)} series")]

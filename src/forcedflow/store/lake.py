@@ -96,7 +96,10 @@ class Lake:
             self.root.mkdir(parents=True, exist_ok=True)
             self._manifest.create()
         elif not self._manifest.exists():
-            raise NoDataError(f"there is no lake at {self.root}\nhint: forcedflow import KIND PATH")
+            raise NoDataError(
+                f"there is no lake at {self.root}\n"
+                "hint: forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
+            )
         with self._manifest.reading():
             pass  # says now, not at the first read, that the manifest is too new
 
