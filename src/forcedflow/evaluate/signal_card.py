@@ -5,7 +5,7 @@ In:  feature tables of one or several markets, a span. [UTC ms]   Out: rows of t
 Pure: values in, values out; randomness is a seed; no I/O, no clock.
 
 Metrics, each over 4 and over 24 hours: ``cascade_rate``, the share of firings that an onset of
-`forcedflow.evaluate.onsets` followed; ``abs_move``, the mean size of the move in σ; ``risk_move``,
+`forcedflow.forecast.events` followed; ``abs_move``, the mean size of the move in σ; ``risk_move``,
 the mean move towards the side that the signal says is at risk, where it names one. Against
 ``matched`` moments; and the gain over those against the same of the signal's own readings a day and
 a week late (``shifted_24h``, ``shifted_7d``), which know as much of the market and nothing of now.
@@ -15,18 +15,11 @@ Claims are tested against matched moments alone; the placebos have an interval a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from forcedflow.evaluate.map_scores import interval
-from forcedflow.evaluate.onsets import (
-    LEAST_FALL,
-    MOVE_SIGMA,
-    Outcomes,
-    find_onsets,
-    outcomes,
-)
 from forcedflow.evaluate.scorecard import LEVEL, Gain, Row, two_sided_p
 from forcedflow.evaluate.signal_scores import (
     Contrast,
@@ -45,6 +38,14 @@ from forcedflow.evaluate.signal_scores import (
 )
 from forcedflow.features.grid import Bools, steps
 from forcedflow.features.table import FeatureTable
+from forcedflow.forecast.events import (
+    LEAST_FALL,
+    MOVE_SIGMA,
+    SIGNAL_RULE,
+    Outcomes,
+    find_onsets,
+    outcomes,
+)
 from forcedflow.signals.registry import SIGNALS
 from forcedflow.signals.signal import DOWN, UNKNOWN, UP, Judged
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
@@ -203,7 +204,10 @@ def _cascades(market: _Market) -> dict[str, float]:
         rate = float(one.cascade[market.scored].mean()) if market.scored.any() else float("nan")
         told[f"followed_within_{one.horizon_ms // HOUR_MS}h"] = round(rate, 4)
     for factor in (0.75, 1.25):
-        other = find_onsets(market.table, MOVE_SIGMA * factor, LEAST_FALL * factor)
+        other = find_onsets(
+            market.table,
+            replace(SIGNAL_RULE, move=MOVE_SIGMA * factor, least_fall=LEAST_FALL * factor),
+        )
         told[f"onsets_at_{factor:g}_of_thresholds"] = int(market.within[other.first].sum())
     return told
 

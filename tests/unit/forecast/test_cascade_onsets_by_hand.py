@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.reference.feature_tables import PER_DAY, head, lay
 
-from forcedflow.evaluate.onsets import find_onsets, outcomes
 from forcedflow.features.grid import lagged
+from forcedflow.forecast.events import find_onsets, outcomes
 from forcedflow.units import HOUR_MS
 
 N = 12 * PER_DAY
