@@ -15,11 +15,10 @@ from pypdfium2 import PdfDocument
 from tests.e2e.conftest import strict_json
 from tests.reference.situations import sandbox_lake
 
+from forcedflow.answers.playbook import PlaybookOptions, make
+from forcedflow.answers.playbook import answer as answer_of
 from forcedflow.asof.situation import read_situation
 from forcedflow.cli.options import iso_time
-from forcedflow.cli.playbook import answer as answer_of
-from forcedflow.cli.playbook import make
-from forcedflow.cli.playbook_template import Choices
 from forcedflow.errors import UsageError
 from forcedflow.instruments import parse_symbol
 from forcedflow.playbook.checklist import RULES
@@ -57,7 +56,7 @@ def situations(market):
 
 @pytest.fixture(scope="module")
 def playbook(situations):
-    return make(situations["sandbox"], Choices(style="intraday"), 100_000.0)
+    return make(situations["sandbox"], PlaybookOptions())
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +83,7 @@ def words_of(pdf):
     ("venue", "style"), [("sandbox", "scalp"), ("sandbox-dark", "intraday"), ("sandbox", "swing")]
 )
 def test_a_playbook_is_one_sheet_that_names_everything(situations, venue, style):
-    sizes, text = words_of(to_pdf(make(situations[venue], Choices(style=style), 100_000.0)))
+    sizes, text = words_of(to_pdf(make(situations[venue], PlaybookOptions(style=style))))
     assert sizes == [A4]
     for part in (
         f"SIM/USDT:USDT · {venue}",
@@ -119,7 +118,7 @@ def test_the_page_stays_one_sheet_where_next_to_nothing_is_known(situations):
         depth=None,
         reasons=(("depth", "no book and no volume known by then"), ("cascade", "no depth")),
     )
-    sizes, text = words_of(to_pdf(make(bare, Choices(), 100_000.0)))
+    sizes, text = words_of(to_pdf(make(bare, PlaybookOptions())))
     assert sizes == [A4]
     assert "no plan: no cluster is known beyond the trigger" in text
     assert "no chain: no depth" in text

@@ -15,7 +15,7 @@ from forcedflow.cli.options import console, format_time
 from forcedflow.units import format_age
 
 if TYPE_CHECKING:
-    from forcedflow.cli.calendar import Shown
+    from forcedflow.answers.calendar import Shown
     from forcedflow.econ_calendar import EventWindow
 
 _WIDE = 110

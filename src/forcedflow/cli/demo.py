@@ -191,10 +191,10 @@ def _map(lake: Lake, instrument: Instrument, at_ms: int) -> tuple[LiquidationMap
 
 def _checklist(lake: Lake, instrument: Instrument, at_ms: int) -> Checklist:
     """Return the checklist as the command of that name fills it."""
-    from forcedflow.cli.checklist import read
-    from forcedflow.playbook.checklist import ORDER_USD, fill
+    from forcedflow.answers import checklist
 
-    return fill(read(lake, instrument, at_ms, None, _SCENARIOS, ORDER_USD))
+    options = checklist.ChecklistOptions(scenarios=_SCENARIOS)
+    return checklist.fill_in(lake, instrument, at_ms, options)
 
 
 def _print(
@@ -207,8 +207,12 @@ def _print(
     json: bool,
 ) -> None:
     if json:
+        from forcedflow.answers import zones as zones_answer
+
         demo = {**_facts(market), "days": days}
-        print_json({**_answer(mapped, zones), "checklist": checklist.row(), "demo": demo})
+        print_json(
+            {**zones_answer.answer(mapped, zones), "checklist": checklist.row(), "demo": demo}
+        )
         return
     from forcedflow.report.checklist_terminal import CLAIMS, check_lines
     from forcedflow.report.terminal import basis, heading, heat_rows, zone_table
@@ -227,12 +231,6 @@ def _print(
     screen.print(check_lines(checklist, screen.width))
     screen.print(CLAIMS, style="dim")
     screen.print(f"picture: {PICTURE}", style="dim")
-
-
-def _answer(mapped: LiquidationMap, zones: list[Zone]) -> dict[str, Any]:
-    from forcedflow.cli.zones import answer
-
-    return answer(mapped, zones)
 
 
 def _facts(market: SandboxMarket) -> dict[str, Any]:

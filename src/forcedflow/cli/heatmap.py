@@ -6,14 +6,12 @@ In:  a symbol, a venue, a range, a moment.   Out: a picture, text for the termin
 from __future__ import annotations
 
 import sys
-from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from forcedflow.cli.model import choose_model
 from forcedflow.cli.options import (
     choose_instrument,
     console,
@@ -69,16 +67,13 @@ def run(
     json
         Print the picture as JSON: one byte a cell in base64, with its header.
     """
-    from forcedflow.asof import read_market
-    from forcedflow.pipeline import build_map
+    from forcedflow.answers.model import read_map
 
     wanted = _format(out, format_, json=json)
     at_ms, span_ms = parse_moment(at), parse_duration(range_)
     held = open_lake(lake)
     instrument = choose_instrument(held, symbol, venue)
-    trained = choose_model(held, instrument, model, at_ms)
-    market = read_market(held, instrument, at_ms)
-    mapped = build_map(market, picture_span_ms=span_ms, trained=trained)
+    mapped = read_map(held, instrument, at_ms, model, picture_span_ms=span_ms)
     zones = mapped.zones()
     if wanted is None:
         _print_picture(mapped, zones)
@@ -166,6 +161,7 @@ def picture_writer() -> Callable[[LiquidationMap, list[Zone], Path], None]:
 
 def _value(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | dict[str, Any]:
     """Return text as it stands, or a value for JSON."""
+    from forcedflow.answers import heatmap
     from forcedflow.integrations.coinglass_shape import coinglass_heatmap
     from forcedflow.integrations.levels import levels_csv, levels_pine
 
@@ -173,21 +169,4 @@ def _value(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | d
         return levels_csv(zones, mapped)
     if wanted == "pine":
         return levels_pine(zones, mapped, iso_time(mapped.known_ms))
-    return coinglass_heatmap(mapped) if wanted == "coinglass" else _as_json(mapped, zones)
-
-
-def _as_json(mapped: LiquidationMap, zones: list[Zone]) -> dict[str, Any]:
-    from forcedflow.cli.zones import answer
-    from forcedflow.heatmap import encode
-
-    if mapped.heatmap is None:
-        raise AssertionError("the map was built with a picture")
-    header, cells = encode(mapped.heatmap)
-    return {
-        **answer(mapped, zones),
-        "heatmap": {
-            "header": header,
-            "cells_base64": b64encode(cells).decode(),
-            "candles": mapped.heatmap.candles.tolist(),
-        },
-    }
+    return coinglass_heatmap(mapped) if wanted == "coinglass" else heatmap.answer(mapped, zones)

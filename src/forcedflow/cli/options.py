@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forcedflow.answers.times import iso_time, parse_duration, parse_time
 from forcedflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
     from forcedflow.instruments import Instrument
     from forcedflow.store import Lake
 
-_DURATIONS_MS = {
-    "s": 1_000,
-    "m": 60_000,
-    "h": 3_600_000,
-    "d": 86_400_000,
-    "w": 604_800_000,
-    "y": 31_536_000_000,
-}
-_LONGEST_MS = 100 * _DURATIONS_MS["y"]
+__all__ = [
+    "choose_instrument",
+    "console",
+    "format_time",
+    "iso_time",
+    "open_lake",
+    "parse_duration",
+    "parse_moment",
+    "parse_time",
+    "print_json",
+    "warn",
+]
 
 
 def open_lake(lake: Path | None, *, create: bool = False) -> Lake:
@@ -51,59 +55,11 @@ def open_lake(lake: Path | None, *, create: bool = False) -> Lake:
         raise UsageError(f"{root}: cannot hold a lake: {reason}\nhint: --lake PATH") from error
 
 
-def parse_time(text: str) -> int:
-    """Return a UTC time in milliseconds.
-
-    Examples
-    --------
-    >>> parse_time("2026-02-06T00:00Z"), parse_time("2026-02-06")
-    (1770336000000, 1770336000000)
-    """
-    try:
-        parsed = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r} is no time\nhint: write 2026-02-06T00:00Z, or 2026-02-06 for midnight"
-        ) from error
-    if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=UTC)
-    return round(parsed.timestamp() * 1000)
-
-
-def parse_duration(text: str) -> int:
-    """Return a span in milliseconds.
-
-    Examples
-    --------
-    >>> parse_duration("12h"), parse_duration("7d")
-    (43200000, 604800000)
-    """
-    number, unit = text.strip()[:-1], text.strip()[-1:]
-    if unit in _DURATIONS_MS and number.isascii() and number.isdigit() and len(number) < 12:
-        span = int(number) * _DURATIONS_MS[unit]
-        if 0 < span <= _LONGEST_MS:
-            return span
-    raise UsageError(
-        f"{text!r} is no span of time up to a hundred years\nhint: write 12h, 7d, 4w or 1y"
-    )
-
-
 def choose_instrument(lake: Lake, symbol: str, venue: str) -> Instrument:
-    """Return the instrument that a person means by a symbol and a venue.
+    """Return the instrument that ``SYMBOL`` and ``--venue`` mean; see `forcedflow.answers`."""
+    from forcedflow.answers import instrument
 
-    Raises
-    ------
-    UsageError
-        If the venue is neither a known one nor in the lake, or uses no such symbol.
-    """
-    from forcedflow.instruments import VENUES, parse_symbol
-
-    name = venue.strip().lower()
-    held = {found for _, found, _ in lake.series()}
-    if name not in VENUES and name not in held:
-        known = ", ".join(sorted({*VENUES, *held}))
-        raise UsageError(f"{venue!r} is no venue\nhint: one of {known}")
-    return parse_symbol(symbol, name)
+    return instrument.choose_instrument(lake, symbol, venue)
 
 
 def format_time(ms: float) -> str:
@@ -115,13 +71,6 @@ def format_time(ms: float) -> str:
     '2026-02-06 00:00Z'
     """
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%MZ")
-
-
-def iso_time(ms: float) -> str:
-    """Return a UTC time in ISO 8601, to the millisecond only where there are any."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    precision = "milliseconds" if ms % 1000 else "seconds"
-    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def console() -> Console:

@@ -6,16 +6,13 @@ Out: the page as PDF, HTML, PNG, Markdown or JSON; a saved template of the choic
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from forcedflow.cli.options import (
     choose_instrument,
-    iso_time,
     open_lake,
     parse_moment,
     print_json,
@@ -25,12 +22,9 @@ from forcedflow.errors import UsageError
 
 if TYPE_CHECKING:
     from forcedflow.playbook.playbook import Playbook
-    from forcedflow.playbook.situation import Situation
-    from forcedflow.units import Side
 
 _ORDER_USD = 100_000.0
 _DEFAULTS = Choices(venue="binance", style="intraday", order=_ORDER_USD)
-_LEAST_SCENARIOS, _MOST_SCENARIOS = 100, 100_000
 _ENDINGS = (".pdf", ".html", ".md", ".png", ".json")
 _NEEDED = ("matplotlib", "jinja2", "weasyprint", "pypdfium2")
 
@@ -95,20 +89,26 @@ def run(
     json
         Print as JSON.
     """
-    from forcedflow.cli import checklist as asked
+    from forcedflow.answers import playbook as answers
 
     write = None if out is None else _writer(out)
     chosen = _choose(Choices(venue, style, equity, risk, order, model), template)
-    stated = _stated_position(entry, size, side)
-    order_usd = _ORDER_USD if chosen.order is None else chosen.order
-    if order is None and stated is not None:
-        order_usd = stated[1] * stated[2]
-    _refuse(chosen, order_usd, scenarios)
+    options = answers.PlaybookOptions(
+        style=chosen.style or "intraday",
+        equity=chosen.equity,
+        risk=chosen.risk,
+        entry=entry,
+        size=size,
+        side=side,
+        # A position states its own size; what a template holds is of other trades.
+        order=order if entry is not None else chosen.order,
+        scenarios=scenarios,
+        model=chosen.model,
+    )
     at_ms = parse_moment(at)
     held = open_lake(lake)
     instrument = choose_instrument(held, symbol, chosen.venue or "")
-    situation = asked.read(held, instrument, at_ms, chosen.model, scenarios, order_usd)
-    playbook = make(situation, chosen, order_usd, stated)
+    playbook = answers.read(held, instrument, at_ms, options)
     if save is not None:
         sys.stderr.write(f"wrote {save_template(save, chosen)}\n")
     if write is not None and out is not None:
@@ -118,124 +118,12 @@ def run(
             raise UsageError(f"{out}: cannot be written: {error.strerror or error}") from error
         sys.stderr.write(f"wrote {out}\n")
     elif json:
-        print_json(answer(playbook))
+        print_json(answers.answer(playbook))
     else:
         from forcedflow.report.playbook_markdown import to_markdown
 
         sys.stdout.write(to_markdown(playbook))
     return 0
-
-
-def make(
-    situation: Situation,
-    chosen: Choices,
-    order_usd: float,
-    stated: tuple[Side, float, float] | None = None,
-) -> Playbook:
-    """Return the playbook of a situation, its heatmap painted.
-
-    Parameters
-    ----------
-    situation : Situation
-    chosen : Choices
-        With a style.
-    order_usd : float
-        Size that costs are of. [USD]
-    stated : tuple, optional
-        The user's position: side, entry, size. [quote per base, base coins]
-    """
-    from forcedflow.pipeline import build_map
-    from forcedflow.playbook.checklist import fill
-    from forcedflow.playbook.leg_reading import read_second_leg
-    from forcedflow.playbook.playbook import build_playbook
-    from forcedflow.playbook.position import plan_position
-    from forcedflow.playbook.styles import STYLES
-
-    style = STYLES[chosen.style or "intraday"]
-    old = situation.mapped
-    # The same market, mixture and moment: the same map, and its picture besides.
-    mapped = build_map(old.market, picture_span_ms=style.picture_span_ms, trained=old.trained)
-    situation = replace(situation, mapped=mapped)
-    position = None if stated is None else plan_position(situation, style, *stated)
-    side = None if stated is None else stated[0]
-    record = situation.leg_record
-    return build_playbook(
-        situation,
-        style,
-        fill(situation, chosen.equity, chosen.risk, side, order_usd),
-        read_second_leg(
-            situation,
-            past=None if record is None else record.past,
-            size_usd=order_usd,
-            liquidations=situation.liquidations,
-        ),
-        position,
-    )
-
-
-def answer(playbook: Playbook) -> dict[str, Any]:
-    """Return the page's figures with everything needed to judge them."""
-    from forcedflow.cli.checklist import answer as checklist_answer
-
-    situation, leg = playbook.situation, playbook.leg
-    cascade = situation.cascade
-    return {
-        **checklist_answer(playbook.checklist),
-        "style": {
-            "name": playbook.style.name,
-            "horizon_ms": playbook.style.horizon_ms,
-            "invalidation_sigma": playbook.style.invalidation_sigma,
-            "buffer_sigma": playbook.style.buffer_sigma,
-            "confirmation": playbook.style.confirmation,
-        },
-        "no_trade": playbook.no_trade,
-        "reason": playbook.reason,
-        "plans": {plan.direction: plan.row() for plan in playbook.plans},
-        "rules": [rule.row() for rule in playbook.rules],
-        "leverage": {cap.side: cap.row() for cap in playbook.caps},
-        "position": None if playbook.position is None else playbook.position.row(),
-        "regime": playbook.regime.row(),
-        "signals": [reading.row() for reading in situation.readings],
-        "loading": playbook.loading.row(),
-        "pressure_gauge": _known(playbook.gauge),
-        "crowding": _known(playbook.crowding),
-        "zones": [zone.row() for zone in situation.zones],
-        "dominoes": None
-        if cascade is None
-        else [domino.row() for way in (cascade.down, cascade.up) for domino in way.dominoes],
-        "second_leg": {
-            "state": leg.state,
-            "is_open": leg.is_open,
-            "since_ignition_ms": leg.since_ignition_ms,
-            "share_bottomed": leg.share_bottomed,
-            "n_past": leg.n_past,
-            "past_of": leg.past_of,
-            "no_trade": leg.verdict.no_trade,
-            "reason": leg.verdict.reason,
-            "size_usd": leg.size_usd,
-        },
-        "base_rates": None
-        if cascade is None
-        else [
-            {
-                "direction": rate.direction,
-                "small_pct": 100 * rate.small,
-                "large_pct": 100 * rate.large,
-                "within_ms": rate.within_ms,
-                "n": rate.n,
-                "grew": rate.grew,
-                "interval_80": rate.interval(),
-            }
-            for rate in cascade.base_rates
-        ],
-        "missing_levels": list(playbook.missing),
-        "input_age_s": {
-            name: None if age is None else age / 1000
-            for name, age in situation.features.input_age_ms.items()
-        },
-        "at": iso_time(situation.at_ms),
-        "words": "educational and analytical, not advice; places no orders",
-    }
 
 
 def _choose(stated: Choices, template: str | None) -> Choices:
@@ -248,35 +136,6 @@ def _choose(stated: Choices, template: str | None) -> Choices:
         values = [getattr(source, field) for source in (stated, kept, _DEFAULTS)]
         chosen[field] = next((value for value in values if value is not None), None)
     return msgspec.convert(chosen, Choices)
-
-
-def _refuse(chosen: Choices, order_usd: float, scenarios: int) -> None:
-    """Refuse what cannot be answered before anything is read."""
-    if (chosen.equity is None) != (chosen.risk is None):
-        raise UsageError("--equity and --risk go together\nhint: --equity 10000 --risk 1")
-    if chosen.equity is not None and not 0 < chosen.equity < math.inf:
-        raise UsageError(f"{chosen.equity:g} USD is no equity\nhint: --equity 10000")
-    if chosen.risk is not None and not 0 < chosen.risk <= 100:
-        raise UsageError(f"{chosen.risk:g} % is no share of the equity\nhint: --risk 1")
-    if not 0 < order_usd < math.inf:
-        raise UsageError(f"{order_usd:g} USD is no order\nhint: --order 100000")
-    if not _LEAST_SCENARIOS <= scenarios <= _MOST_SCENARIOS:
-        raise UsageError(f"--scenarios is from {_LEAST_SCENARIOS} to {_MOST_SCENARIOS}")
-
-
-def _stated_position(
-    entry: float | None, size: float | None, side: Side | None
-) -> tuple[Side, float, float] | None:
-    if entry is None and size is None and side is None:
-        return None
-    if entry is None or size is None or side is None:
-        raise UsageError(
-            "--entry, --size and --side go together\nhint: --entry 70000 --size 0.5 --side long"
-        )
-    for name, figure in (("--entry", entry), ("--size", size)):
-        if not 0 < figure < math.inf:
-            raise UsageError(f"{name} {figure:g} is not positive\nhint: --entry 70000 --size 0.5")
-    return side, entry, size
 
 
 def _writer(out: Path) -> Callable[[Playbook], bytes]:
@@ -310,6 +169,8 @@ def _writer(out: Path) -> Callable[[Playbook], bytes]:
 def _to_json(playbook: Playbook) -> bytes:
     import msgspec
 
+    from forcedflow.answers.playbook import answer
+
     return msgspec.json.encode(answer(playbook)) + b"\n"
 
 
@@ -317,7 +178,3 @@ def _to_markdown(playbook: Playbook) -> bytes:
     from forcedflow.report.playbook_markdown import to_markdown
 
     return to_markdown(playbook).encode()
-
-
-def _known(value: float) -> float | None:
-    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -5,26 +5,17 @@ In:  symbols, a venue, a moment.   Out: a table, or JSON with every reading.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from forcedflow.cli.options import (
     choose_instrument,
     console,
-    iso_time,
     open_lake,
     parse_moment,
     print_json,
     warn,
 )
-from forcedflow.cli.signals import answer, read_market_signals
-from forcedflow.errors import NoDataError
-
-if TYPE_CHECKING:
-    from forcedflow.instruments import Instrument
-    from forcedflow.report.signals_terminal import MarketSignals
-    from forcedflow.store import Lake
 
 
 def run(
@@ -52,63 +43,19 @@ def run(
     json
         Print as JSON.
     """
+    from forcedflow.answers import scan
+
     at_ms = parse_moment(at)
     held = open_lake(lake)
     chosen = [choose_instrument(held, symbol, venue or "binance") for symbol in symbols]
-    found: list[MarketSignals] = []
-    left_out: list[dict[str, str]] = []
-    for instrument in chosen or _held(held, venue):
-        try:
-            found.append(read_market_signals(held, instrument, at_ms, None))
-        except NoDataError as error:
-            reason = str(error).split("\n")[0]
-            left_out.append(
-                {"symbol": instrument.symbol, "venue": instrument.venue, "reason": reason}
-            )
-    if not found:
-        reasons = "; ".join(row["reason"] for row in left_out) or "the lake holds no open interest"
-        raise NoDataError(f"{reasons}\nhint: forcedflow fetch binance BTC --from TIME")
-    found.sort(key=lambda market: _order(market, by))
+    found = scan.read(held, chosen, at_ms, venue=venue, by=by)
     if json:
-        print_json(
-            {
-                "at": iso_time(at_ms),
-                "simulated": any(market.table.simulated for market in found),
-                "by": by,
-                "markets": [answer(market, at_ms) for market in found],
-                "left_out": left_out,
-            }
-        )
+        print_json(scan.answer(found))
         return 0
     from forcedflow.report.signals_terminal import scan_table
 
     screen = console()
-    screen.print(scan_table(found, screen.width))
-    for row in left_out:
+    screen.print(scan_table(list(found.markets), screen.width))
+    for row in found.left_out:
         warn(f"left out: {row['reason']}")
     return 0
-
-
-def _held(lake: Lake, venue: str | None) -> list[Instrument]:
-    """Every contract of which open interest is held; sums over venues are none."""
-    from forcedflow.instruments import parse_symbol
-
-    return [
-        parse_symbol(symbol, own)
-        for table, own, symbol in sorted(lake.series())
-        if table == "open_interest" and ":" in symbol and venue in {None, own}
-    ]
-
-
-def _order(market: MarketSignals, by: str) -> tuple[float, ...]:
-    """Ascending; what is unknown comes last, and the other two break ties."""
-    keys = {
-        "loading": _last_if_unknown(-market.loading.score),
-        "zone": _last_if_unknown(market.nearest_sigma),
-        "crowding": _last_if_unknown(-abs(market.crowding)),
-    }
-    return keys.pop(by), *keys.values()
-
-
-def _last_if_unknown(key: float) -> float:
-    return math.inf if math.isnan(key) else key

@@ -6,21 +6,14 @@ In:  a symbol, a venue, a moment.   Out: a table, or JSON with assumptions and a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from forcedflow.cli.model import choose_model
 from forcedflow.cli.options import (
     choose_instrument,
     console,
-    iso_time,
     open_lake,
     parse_moment,
     print_json,
 )
-
-if TYPE_CHECKING:
-    from forcedflow.liquidation_map import LiquidationMap
-    from forcedflow.zones import Zone
 
 
 def run(
@@ -50,18 +43,16 @@ def run(
     json
         Print as JSON.
     """
-    from forcedflow.asof import read_market
-    from forcedflow.pipeline import build_map
+    from forcedflow.answers import zones as answers
+    from forcedflow.answers.model import read_map
 
     at_ms = parse_moment(at)
     held = open_lake(lake)
     instrument = choose_instrument(held, symbol, venue)
-    trained = choose_model(held, instrument, model, at_ms)
-    market = read_market(held, instrument, at_ms)
-    mapped = build_map(market, trained=trained)
+    mapped = read_map(held, instrument, at_ms, model)
     zones = mapped.zones()
     if json:
-        print_json(answer(mapped, zones))
+        print_json(answers.answer(mapped, zones))
         return 0
     from forcedflow.report.terminal import basis, heading, zone_table
 
@@ -70,21 +61,3 @@ def run(
     screen.print(zone_table(zones, mapped, most=24, width=screen.width))
     screen.print(basis(mapped))
     return 0
-
-
-def answer(mapped: LiquidationMap, zones: list[Zone]) -> dict[str, Any]:
-    """Return the zones with everything needed to judge them."""
-    instrument = mapped.market.instrument
-    return {
-        "symbol": instrument.symbol,
-        "venue": instrument.venue,
-        "simulated": mapped.simulated,
-        "at": iso_time(mapped.market.at_ms),
-        "known_to": iso_time(mapped.known_ms),
-        "mark_price": mapped.mark,
-        "open_interest_usd": round(mapped.open_interest_usd),
-        "sigma_24h": round(mapped.sigma_day, 5),
-        "zones": [zone.row() for zone in zones],
-        "assumptions": mapped.assumptions(),
-        "freshness": mapped.freshness(),
-    }

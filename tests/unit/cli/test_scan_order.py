@@ -7,7 +7,7 @@ import math
 import pytest
 from tests.reference.feature_tables import lay
 
-from forcedflow.cli.scan import _order
+from forcedflow.answers.scan import order_of
 from forcedflow.report.signals_terminal import MarketSignals
 from forcedflow.signals.score import Loading
 
@@ -35,5 +35,5 @@ MARKETS = [
     ],
 )
 def test_what_was_asked_for_comes_first_ties_go_to_the_others_and_the_unknown_last(by, names):
-    found = sorted(MARKETS, key=lambda market: _order(market, by))
+    found = sorted(MARKETS, key=lambda market: order_of(market, by))
     assert [market.symbol for market in found] == names

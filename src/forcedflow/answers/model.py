@@ -1,20 +1,23 @@
 """Which mixture a map is made with: the stated prior, or weights learned from liquidations.
 
-In:  what ``--model`` says, a lake, an instrument, a moment.   Out: a `TrainedMixture` or None.
+In:  what ``--model`` says, a lake, an instrument, a moment.
+Out: a `TrainedMixture` or None; the `LiquidationMap` made with it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from forcedflow.answers.times import iso_time
+from forcedflow.asof import newest_trained, read_market, read_trained
 from forcedflow.errors import NoDataError, UsageError
-
-if TYPE_CHECKING:
-    from forcedflow.instruments import Instrument
-    from forcedflow.positions.trained import TrainedMixture
-    from forcedflow.store import Lake
+from forcedflow.evaluate.map_fit import follow_level
+from forcedflow.instruments import Instrument, parse_symbol
+from forcedflow.liquidation_map import LiquidationMap
+from forcedflow.pipeline import build_map
+from forcedflow.positions.trained import TrainedMixture
+from forcedflow.store import Lake
 
 
 def choose_model(
@@ -41,10 +44,6 @@ def choose_model(
     DataError
         If it is damaged, or was fitted to data from after the moment.
     """
-    from forcedflow.asof import newest_trained, read_trained
-    from forcedflow.cli.options import iso_time
-    from forcedflow.instruments import parse_symbol
-
     if model == "prior":
         return None
     if model is None or model == "calibrated":
@@ -73,11 +72,45 @@ def follow_feed(
 
     Where the lake cannot tell, the level stays that of the fit, and says why.
     """
-    from forcedflow.evaluate.map_fit import follow_level
-
     try:
         level = follow_level(lake, instrument, trained, at_ms)
     except NoDataError as error:
         reason = str(error).split("\n")[0]
         return replace(trained, level_of=f"the end of the fit: {reason}")
     return replace(trained, level=level, level_of="liquidations up to the moment asked about")
+
+
+def read_map(
+    lake: Lake,
+    instrument: Instrument,
+    at_ms: int,
+    model: str | None = None,
+    *,
+    picture_span_ms: int | None = None,
+    follow: bool = False,
+) -> LiquidationMap:
+    """Return the map of an instrument as known at a moment.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        The moment. [UTC ms]
+    model : str, optional
+        As `choose_model` reads it.
+    picture_span_ms : int, optional
+        Also paint the heatmap of this span before the last bar. [ms]
+    follow : bool
+        Whether a trained map's feed is followed up to the moment; what a feed would show needs it.
+
+    Raises
+    ------
+    NoDataError
+        If no open interest was known by then, or too little.
+    """
+    trained = choose_model(lake, instrument, model, at_ms)
+    if trained is not None and follow:
+        trained = follow_feed(lake, instrument, trained, at_ms)
+    market = read_market(lake, instrument, at_ms)
+    return build_map(market, picture_span_ms=picture_span_ms, trained=trained)

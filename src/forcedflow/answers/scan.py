@@ -1,0 +1,138 @@
+"""What ``scan`` answers: several markets beside each other, the most loaded first.
+
+In:  a lake, instruments or a venue, a moment.   Out: what was read; plain values for JSON.
+Free of any clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from forcedflow.answers import signals
+from forcedflow.answers.times import iso_time
+from forcedflow.errors import NoDataError
+from forcedflow.instruments import Instrument, parse_symbol
+from forcedflow.report.signals_terminal import MarketSignals
+from forcedflow.store import Lake
+
+Order: TypeAlias = Literal["loading", "zone", "crowding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Markets in order, and those that could not be read.
+
+    Parameters
+    ----------
+    at_ms : int
+        The moment. [UTC ms]
+    by : {"loading", "zone", "crowding"}
+        What comes first: most loaded, nearest cluster in σ, most one-sided funding.
+    markets : tuple of MarketSignals
+    left_out : tuple of dict
+        Symbol, venue and reason of each.
+    """
+
+    at_ms: int
+    by: Order
+    markets: tuple[MarketSignals, ...]
+    left_out: tuple[dict[str, str], ...]
+
+
+def ask(
+    lake: Lake,
+    instruments: Sequence[Instrument],
+    at_ms: int,
+    *,
+    venue: str | None = None,
+    by: Order = "loading",
+) -> dict[str, Any]:
+    """Return the markets in order; parameters as in `read`."""
+    return answer(read(lake, instruments, at_ms, venue=venue, by=by))
+
+
+def read(
+    lake: Lake,
+    instruments: Sequence[Instrument],
+    at_ms: int,
+    *,
+    venue: str | None = None,
+    by: Order = "loading",
+) -> Scan:
+    """Return what signals say of several markets.
+
+    Parameters
+    ----------
+    lake : Lake
+    instruments : sequence of Instrument
+        Without any, every contract whose open interest is held.
+    at_ms : int
+        The moment. [UTC ms]
+    venue : str, optional
+        Of the contracts that are not named; every venue by default.
+    by : {"loading", "zone", "crowding"}
+
+    Raises
+    ------
+    NoDataError
+        If not one of them could be read.
+    """
+    found: list[MarketSignals] = []
+    left_out: list[dict[str, str]] = []
+    for instrument in instruments or _held(lake, venue):
+        try:
+            found.append(signals.read(lake, instrument, at_ms, None))
+        except NoDataError as error:
+            reason = str(error).split("\n")[0]
+            left_out.append(
+                {"symbol": instrument.symbol, "venue": instrument.venue, "reason": reason}
+            )
+    if not found:
+        reasons = "; ".join(row["reason"] for row in left_out) or "the lake holds no open interest"
+        raise NoDataError(f"{reasons}\nhint: forcedflow fetch binance BTC --from TIME")
+    found.sort(key=lambda market: order_of(market, by))
+    return Scan(at_ms, by, tuple(found), tuple(left_out))
+
+
+def answer(scan: Scan) -> dict[str, Any]:
+    """Return the markets in order, each with everything needed to judge it."""
+    markets = [signals.answer(market, scan.at_ms) for market in scan.markets]
+    return {
+        "at": iso_time(scan.at_ms),
+        "simulated": any(market.table.simulated for market in scan.markets),
+        "by": scan.by,
+        "markets": markets,
+        "left_out": list(scan.left_out),
+        "assumptions": {
+            "order": "loading: most loaded first; zone: nearest cluster in σ of a day; crowding: "
+            "most one-sided funding; what is unknown comes last",
+            "markets": "each market states its own",
+        },
+        "freshness": {"age_s": max(market["freshness"]["age_s"] for market in markets)},
+    }
+
+
+def order_of(market: MarketSignals, by: Order) -> tuple[float, ...]:
+    """Ascending; what is unknown comes last, and the other two break ties."""
+    keys: dict[str, float] = {
+        "loading": _last_if_unknown(-market.loading.score),
+        "zone": _last_if_unknown(market.nearest_sigma),
+        "crowding": _last_if_unknown(-abs(market.crowding)),
+    }
+    return keys.pop(by), *keys.values()
+
+
+def _last_if_unknown(key: float) -> float:
+    return math.inf if math.isnan(key) else key
+
+
+def _held(lake: Lake, venue: str | None) -> list[Instrument]:
+    """Every contract of which open interest is held; sums over venues are none."""
+    return [
+        parse_symbol(symbol, own)
+        for table, own, symbol in sorted(lake.series())
+        if table == "open_interest" and ":" in symbol and venue in {None, own}
+    ]
