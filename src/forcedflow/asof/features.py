@@ -98,7 +98,7 @@ def read_feature_inputs(
         funding=rows("funding"),
         long_short_ratio=rows("long_short_ratio"),
         liquidation_totals=read_liquidation_totals(lake, instrument, first, at_ms),
-        depth_bands=_last_of_steps(rows("depth_bands")),
+        depth_bands=last_of_steps(rows("depth_bands")),
         calendar_events=read_events(lake, at_ms, first, at_ms + _SCHEDULED_MS),
     )
 
@@ -162,7 +162,8 @@ def totals_of_prints(prints: pl.DataFrame, at_ms: int) -> pl.DataFrame:
     return tables.check("liquidation_totals", totals.sort("event_time", "side"))
 
 
-def _last_of_steps(bands: pl.DataFrame) -> pl.DataFrame:
+def last_of_steps(bands: pl.DataFrame) -> pl.DataFrame:
+    """Return depth bands with the last of each distance in every step of the feature grid."""
     # Half a minute apart, they would be ten times as many as are looked at.
     step = bands.with_columns(step=_end_of_step("available_time"))
     return step.unique(["distance_pct", "step"], keep="last", maintain_order=True).drop("step")

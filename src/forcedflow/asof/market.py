@@ -81,7 +81,7 @@ def read_market(lake: RowSource, instrument: Instrument, at_ms: int) -> Market:
         trade_klines=klines.filter(pl.col("price_type") == "last"),
         funding=rows("funding"),
         schedule=schedule,
-        rule=_rule(instrument, at_ms),
+        rule=read_rule(instrument, at_ms),
         notes=notes,
     )
 
@@ -321,7 +321,14 @@ def read_schedule(
     )
 
 
-def _rule(instrument: Instrument, at_ms: int) -> MarginRule:
+def read_rule(instrument: Instrument, at_ms: int) -> MarginRule:
+    """Return the venue's margin rule in force at a moment.
+
+    Raises
+    ------
+    UsageError
+        If no rule of the venue is known.
+    """
     try:
         return rule_for(
             instrument.venue, "inverse" if instrument.kind == "inverse" else "linear", at_ms
