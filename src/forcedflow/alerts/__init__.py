@@ -1,0 +1,16 @@
+"""Alerts: rules over what is observed, an outbox that survives a kill, and what happened after."""
+
+from forcedflow.alerts.desk import AlertDesk
+from forcedflow.alerts.observation import CascadeSeen, ForecastSeen, Observation
+from forcedflow.alerts.outbox import Outbox
+from forcedflow.alerts.rules import RuleBook, read_rules
+
+__all__ = [
+    "AlertDesk",
+    "CascadeSeen",
+    "ForecastSeen",
+    "Observation",
+    "Outbox",
+    "RuleBook",
+    "read_rules",
+]

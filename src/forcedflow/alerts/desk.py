@@ -1,0 +1,270 @@
+"""The desk: observations in, messages out, and nothing lost between.
+
+In:  `Observation`s as they come, a clock. [UTC ms]   Out: rows of the outbox; deliveries.
+Writes to the outbox; sends through the senders it is given, and through nothing else.
+
+`observe` judges and writes, and waits for nobody; `deliver` sends what is due and may wait for
+networks, so it belongs in a thread of its own. The two may run at the same time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from forcedflow.alerts.aftermath import AFTER_MS, PATIENCE_MS, follow, tell
+from forcedflow.alerts.alert import Alert
+from forcedflow.alerts.judge import is_about, judge
+from forcedflow.alerts.message import DeliveryError, Sender
+from forcedflow.alerts.observation import Observation
+from forcedflow.alerts.outbox import Entry, FollowUp, Outbox, PathSince
+from forcedflow.alerts.policy import day_start_ms, decide, quiet_until
+from forcedflow.alerts.rule_state import RuleState
+from forcedflow.alerts.rules import DataStale, Rule, RuleBook
+from forcedflow.log import get_logger
+
+_log = get_logger("alerts")
+
+
+class AlertDesk:
+    """Rules over what is observed, and the outbox between.
+
+    Parameters
+    ----------
+    rules : RuleBook
+    outbox : Outbox
+        What a process before left in it is taken up.
+    senders : mapping of str to Sender
+        By name of the target; none where nothing is to be sent, as over a lake's past.
+    clock : callable
+        Now. [UTC ms]
+    draw : callable, optional
+        PNG of the heatmap at an observation; asked once per observation that something fired at.
+    """
+
+    def __init__(
+        self,
+        rules: RuleBook,
+        outbox: Outbox,
+        senders: Mapping[str, Sender],
+        clock: Callable[[], int],
+        draw: Callable[[Observation], bytes | None] | None = None,
+    ) -> None:
+        self._rules, self._outbox, self._senders = rules, outbox, dict(senders)
+        self._clock, self._draw = clock, draw
+        self._states = outbox.states()
+        self._last: dict[str, Observation] = {}
+        self._judging = threading.Lock()
+        self._urgent = {rule.name: rule.urgent for rule in rules.rules}
+        outbox.recover({name: sender.knows_ids for name, sender in senders.items()}, clock())
+
+    def observe(self, seen: Observation) -> list[Alert]:
+        """Judge one observation and write down what follows from it.
+
+        Parameters
+        ----------
+        seen : Observation
+            Not older than the one before of the same market; an older one is passed over.
+
+        Returns
+        -------
+        list of Alert
+            What fired, suppressed or not; written down by the time this returns.
+        """
+        with self._judging:
+            before = self._last.get(seen.subject)
+            if before is not None and seen.at_ms <= before.at_ms:
+                return []
+            fired = self._observe(seen)
+            self._last[seen.subject] = seen
+            return fired
+
+    def _observe(self, seen: Observation) -> list[Alert]:
+        fired, states = self._judge(seen, max(self._clock(), seen.at_ms), only=None)
+        paths: dict[str, PathSince] = {}
+        told: list[tuple[FollowUp, PathSince]] = []
+        for watched in self._outbox.follow_ups(seen.subject):
+            # What lies beyond the hour is no part of it.
+            path = follow(watched.path, seen) if seen.at_ms <= watched.due_ms else watched.path
+            if seen.at_ms >= watched.due_ms:
+                told.append((watched, path))
+            elif path is not watched.path:
+                paths[watched.alert.id] = path
+        self._write(seen, fired, states, paths, told)
+        return [alert for _, alert in fired]
+
+    def tick(self) -> int:
+        """Judge what needs only the clock, then send what is due.
+
+        Returns
+        -------
+        int
+            Deliveries that succeeded.
+        """
+        with self._judging:
+            self._judge_by_clock(self._clock())
+        return self.deliver()
+
+    def _judge_by_clock(self, now_ms: int) -> None:
+        for seen in self._last.values():
+            fired, states = self._judge(seen, now_ms, only=DataStale)
+            late = [
+                (watched, watched.path)
+                for watched in self._outbox.follow_ups(seen.subject)
+                if now_ms >= watched.due_ms + PATIENCE_MS
+            ]
+            if fired or late or states:
+                self._write(seen, fired, states, {}, late)
+        self._give_up_on_unseen(now_ms)
+
+    def deliver(self) -> int:
+        """Send what is due, and return how many deliveries succeeded.
+
+        A target that fails is tried again later, the others are not held up by it.
+        """
+        sent = 0
+        troubled: set[str] = set()
+        for due in self._outbox.due(self._clock()):
+            sender = self._senders.get(due.target)
+            if sender is None or due.target in troubled:
+                continue
+            if not self._outbox.begin(due, self._clock()):
+                continue
+            try:
+                sender.send(due.message)
+            except DeliveryError as error:
+                is_disabled = self._outbox.fail(
+                    due,
+                    self._clock(),
+                    error.problem,
+                    self._rules.delivery.disable_after,
+                    is_final=error.is_final,
+                    may_have_arrived=error.may_have_arrived,
+                )
+                _log.warning("alert not delivered", target=due.target, problem=error.problem)
+                troubled.add(due.target)
+                if is_disabled:
+                    self._tell_disabled(due.target, due.message.alert, error.problem)
+                continue
+            self._outbox.succeed(due, self._clock())
+            sent += 1
+        return sent
+
+    def _judge(
+        self, seen: Observation, now_ms: int, only: type[DataStale] | None
+    ) -> tuple[list[tuple[Rule, Alert]], dict[tuple[str, str], RuleState]]:
+        fired: list[tuple[Rule, Alert]] = []
+        changed: dict[tuple[str, str], RuleState] = {}
+        for rule in self._rules.rules:
+            if only is not None and not isinstance(rule, only):
+                continue
+            if not is_about(rule, seen.venue, seen.symbol):
+                continue
+            place = (rule.name, seen.subject)
+            state = self._states.get(place, RuleState())
+            alerts, after = judge(rule, state, seen, now_ms)
+            fired.extend((rule, alert) for alert in alerts)
+            if after != state:
+                changed[place] = after
+        return fired, changed
+
+    def _write(
+        self,
+        seen: Observation,
+        fired: list[tuple[Rule, Alert]],
+        states: dict[tuple[str, str], RuleState],
+        paths: dict[str, PathSince],
+        told: list[tuple[FollowUp, PathSince]],
+    ) -> None:
+        now_ms = max(self._clock(), seen.at_ms)
+        entries = self._entries(seen, fired)
+        entries += [self._after(watched, path, now_ms) for watched, path in told if watched.targets]
+        done = [watched.alert.id for watched, _ in told]
+        paths = paths | {watched.alert.id: path for watched, path in told}
+        self._outbox.commit(entries, states, paths, done, now_ms)
+        # Only what is written is remembered: a failed write is judged again.
+        self._states.update(states)
+
+    def _entries(self, seen: Observation, fired: list[tuple[Rule, Alert]]) -> list[Entry]:
+        delivery = self._rules.delivery
+        entries: list[Entry] = []
+        let_through: dict[tuple[str, str], int] = {}
+        picture: bytes | None = None
+        for rule, alert in fired:
+            last_ms = self._outbox.last_fired(alert)
+            keys = [(rule.name, key) for key in (alert.key, *alert.near_keys)]
+            together = [let_through[key] for key in keys if key in let_through]
+            sent = self._outbox.count_since(day_start_ms(delivery, alert.at_ms))
+            decision = decide(
+                rule,
+                delivery,
+                alert.at_ms,
+                max([*together, *([last_ms] if last_ms is not None else [])], default=None),
+                sent + sum(entry.suppressed is None for entry in entries),
+            )
+            is_sent = decision.suppressed is None
+            if is_sent:
+                let_through[rule.name, alert.key] = alert.at_ms
+                if picture is None and self._draw is not None:
+                    picture = self._draw(seen)
+            entries.append(
+                Entry(
+                    alert if decision.note is None else _noted(alert, decision.note),
+                    rule.targets if is_sent else (),
+                    decision.not_before_ms,
+                    decision.suppressed,
+                    picture if is_sent else None,
+                    alert.at_ms + AFTER_MS if is_sent and delivery.follow_up else None,
+                )
+            )
+        return entries
+
+    def _after(self, watched: FollowUp, path: PathSince, now_ms: int) -> Entry:
+        quiet = self._rules.delivery.quiet_hours
+        urgent = self._urgent.get(watched.alert.rule, False)
+        return Entry(
+            tell(watched.alert, path, watched.due_ms),
+            watched.targets,
+            quiet_until(quiet, urgent, now_ms),
+        )
+
+    def _give_up_on_unseen(self, now_ms: int) -> None:
+        """Close what a process before was watching, of markets that nobody observes any more."""
+        for watched in self._outbox.follow_ups():
+            if watched.alert.subject in self._last or now_ms < watched.due_ms + PATIENCE_MS:
+                continue
+            entry = self._after(watched, watched.path, now_ms)
+            self._outbox.commit(
+                [entry] if entry.targets else [], {}, {}, [watched.alert.id], now_ms
+            )
+
+    def _tell_disabled(self, target: str, alert: Alert, problem: str) -> None:
+        """Say on the other targets that one is silent from now on."""
+        others = tuple(name for name in self._senders if name != target)
+        now_ms = self._clock()
+        notice = Alert(
+            id=f"disabled-{target}-{now_ms}",
+            rule="delivery",
+            kind="target_disabled",
+            key=f"disabled:{target}",
+            at_ms=now_ms,
+            venue=alert.venue,
+            symbol=alert.symbol,
+            title=f"alerts no longer reach {target}",
+            mark=alert.mark,
+            reasons=(
+                (
+                    f"{self._rules.delivery.disable_after} attempts in a row failed, the last: "
+                    f"{problem}"
+                ),
+                f"what is meant for it waits; once mended: forcedflow alerts test {target}",
+            ),
+        )
+        _log.error("target disabled", target=target, problem=problem)
+        self._outbox.commit([Entry(notice, others, now_ms)], {}, {}, [], now_ms)
+
+
+def _noted(alert: Alert, note: str) -> Alert:
+    return msgspec.structs.replace(alert, note=note)
