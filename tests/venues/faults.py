@@ -14,7 +14,7 @@ import pytest
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
-VENUES: Final = ("binance", "bybit", "hyperliquid")
+VENUES: Final = ("binance", "bybit", "hyperliquid", "okx")
 
 EXACT = "rows exact"
 
@@ -50,6 +50,7 @@ _ALL: Final = (
             "binance": f"{EXACT}; linear and inverse in base coins",
             "bybit": f"{EXACT}; linear and inverse in base coins; open interest one-sided",
             "hyperliquid": f"{EXACT}; open interest one-sided",
+            "okx": f"{EXACT}; contracts in base coins; open interest one-sided",
         },
     ),
     Fault(
@@ -59,6 +60,7 @@ _ALL: Final = (
             "binance": EXACT,
             "bybit": EXACT,
             "hyperliquid": f"{EXACT}; positions of every account that traded",
+            "okx": EXACT,
         },
     ),
     Fault(
@@ -70,6 +72,9 @@ _ALL: Final = (
             "bybit": "first half exact; lost liquidations reported as a gap;"
             " trades repaired by REST as far as its last thousand reach, else reported",
             "hyperliquid": "first half exact; lost trades reported as a gap",
+            "okx": "first half exact; lost liquidations reported as a gap, of which the venue"
+            " repeats the last; trades repaired by REST as far as a few thousand reach,"
+            " else reported",
         },
     ),
     Fault("duplicates", "every frame comes twice", _everywhere(f"{EXACT}; none twice")),
@@ -106,6 +111,8 @@ _ALL: Final = (
             "binance": "made anew; lost liquidations reported as a gap; trades repaired by REST",
             "bybit": "made anew; lost liquidations reported as a gap; trades repaired by REST",
             "hyperliquid": "made anew; lost trades reported as a gap",
+            "okx": "made anew; lost liquidations reported as a gap, of which the venue repeats"
+            " the last; trades repaired by REST",
         },
     ),
     Fault(
@@ -115,6 +122,7 @@ _ALL: Final = (
             "binance": "no false book kept; healed by a REST snapshot",
             "bybit": "no false book kept; healed by a REST snapshot",
             "hyperliquid": f"{EXACT}: each message is the whole book",
+            "okx": "no false book kept; healed by a REST snapshot under the changes held",
         },
     ),
 )

@@ -20,6 +20,7 @@ from tests.venues.fakes.binance import FakeBinance
 from tests.venues.fakes.bybit import FakeBybit
 from tests.venues.fakes.exchange import PATIENCE_S, FakeExchange
 from tests.venues.fakes.hyperliquid import FakeHyperliquid
+from tests.venues.fakes.okx import FakeOkx
 from tests.venues.fakes.promises import Row
 
 from forcedflow.live.health import RecordHealth, VenueHealth
@@ -34,17 +35,20 @@ from forcedflow.venues.follow import Follower
 from forcedflow.venues.http import HttpClient
 from forcedflow.venues.hyperliquid import HyperliquidConnector
 from forcedflow.venues.network import NetworkVenue
+from forcedflow.venues.okx import OkxConnector
 from forcedflow.venues.websocket import Patience
 
 _CONNECTORS: dict[str, Any] = {
     "binance": BinanceConnector,
     "bybit": BybitConnector,
     "hyperliquid": HyperliquidConnector,
+    "okx": OkxConnector,
 }
 _FAKES: dict[str, type[FakeExchange]] = {
     "binance": FakeBinance,
     "bybit": FakeBybit,
     "hyperliquid": FakeHyperliquid,
+    "okx": FakeOkx,
 }
 
 CHANNELS: dict[str, dict[str, str]] = {
@@ -70,6 +74,14 @@ CHANNELS: dict[str, dict[str, str]] = {
         "funding": "activeAssetCtx",
         "order_book": "l2Book",
         "positions": "trades",
+    },
+    "okx": {
+        "trades": "trades-all BTC-USDT-SWAP",
+        "liquidations": "liquidation-orders",
+        "klines": "candle1m BTC-USDT-SWAP",
+        "open_interest": "open-interest BTC-USDT-SWAP",
+        "funding": "funding-rate BTC-USDT-SWAP",
+        "order_book": "books BTC-USDT-SWAP",
     },
 }
 """What carries a table of the linear market, by venue; the beginning of its name will do."""

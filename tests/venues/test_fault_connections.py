@@ -73,7 +73,7 @@ def _go_silent(fake: FakeExchange, run: Recording) -> None:
 def _assert_held(run: Recording, day: Day, missed: list[Fact]) -> None:
     fake, venue = day.fake, day.fake.venue
     health = run.venue(fake)
-    assert_liquidations(run, fake, day.told)
+    assert_liquidations(run, fake, [*day.told, *(one for one in missed if one in fake.recalled)])
     lost = {table for gap in health.gaps if not gap.repaired for table in gap.tables}
     repaired = {table for gap in health.gaps if gap.repaired for table in gap.tables}
     trades = run.rows("trades", fake)

@@ -16,6 +16,7 @@ BODIES = {
     "binance": b'{"code":-1003,"msg":"Too many requests."}',
     "bybit": b'{"retCode":10006,"retMsg":"Too many visits!"}',
     "hyperliquid": b"null",
+    "okx": b'{"code":"50011","msg":"Too Many Requests","data":[]}',
 }
 
 

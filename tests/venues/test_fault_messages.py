@@ -20,7 +20,11 @@ from tests.venues.market_day import (
 )
 from tests.venues.recording import Recording, assert_rows, fake_exchange
 
-INVERSE_TRADES = {"binance": "btcusd_perp@aggTrade", "bybit": "publicTrade.BTCUSD"}
+INVERSE_TRADES = {
+    "binance": "btcusd_perp@aggTrade",
+    "bybit": "publicTrade.BTCUSD",
+    "okx": "trades-all BTC-USD-SWAP",
+}
 LEVELS_KEPT = 20
 
 

@@ -28,6 +28,12 @@ Passage: TypeAlias = Callable[[list[str]], Sequence[Wire]]
 PATIENCE_S = 15.0
 
 
+class PlainText(str):
+    """An answer that is no JSON: some venues say the bare word."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a channel, before it is wrapped for a connection."""
@@ -73,6 +79,8 @@ class FakeExchange(abc.ABC):
         Messages sent over websockets, replies included.
     compressed : int
         Connections that agreed to permessage-deflate.
+    recalled : list of Fact
+        What fresh subscribers were told of the past, where a venue repeats its last prints.
     """
 
     venue: str
@@ -83,6 +91,7 @@ class FakeExchange(abc.ABC):
         self.asked_at_s: list[float] = []
         self.said = 0
         self.compressed = 0
+        self.recalled: list[Fact] = []
         self.books: dict[Kind, TrueBook] = {"linear": TrueBook(), "inverse": TrueBook()}
         self.handshakes = 0
         self._faults: list[HttpFault] = []
@@ -289,7 +298,9 @@ class FakeExchange(abc.ABC):
                 return
             before = set(connection.channels)
             for reply in self.control(connection, said.data):
-                await self._send(connection, [msgspec.json.encode(reply).decode()])
+                is_plain = isinstance(reply, PlainText)
+                wire = reply if is_plain else msgspec.json.encode(reply).decode()
+                await self._send(connection, [wire])
             await self._greet(connection, connection.channels - before)
 
     async def _greet(self, connection: Connection, channels: Iterable[str]) -> None:

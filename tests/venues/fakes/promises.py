@@ -88,6 +88,17 @@ TERMS: Final[dict[str, Terms]] = {
         has_reference_bars=False,
         repairs_trades=False,
     ),
+    "okx": Terms(
+        {"linear": "BTC/USDT:USDT", "inverse": "BTC/USD:BTC"},
+        100.0,
+        str,
+        "bankruptcy",
+        "sampled lower bound",
+        has_taker_volume=False,
+        has_trade_count=False,
+        has_quote_volume=True,
+        polled=("mark-price-candles", "index-candles"),
+    ),
 }
 
 
