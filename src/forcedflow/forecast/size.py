@@ -1,0 +1,400 @@
+r"""Size forecast: the distribution of what will be closed by force, per side and horizon.
+
+In:  `Rows`, `Sizes` of the past.   Out: `SizeModel`; quantiles on the scale of sizes and in USD.
+Pure: NumPy in, NumPy out; no I/O, no clock, no global state.
+
+Location and scale of the log size are each linear in standardised inputs, ridge-penalised; the
+shape is that of past innovations:
+
+.. math:: y = \mu(x) + s(x) \, \varepsilon, \qquad q_\tau(x) = \mu(x) + s(x) \, z_\tau
+
+Innovations are taken from blocks of time that the coefficients behind them have not seen, so that a
+narrow fit is not taken for a narrow future. Afterwards the level, and how often each quantile held,
+are followed from outcomes that were over (`forcedflow.forecast.tracking`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from forcedflow.errors import NoDataError
+from forcedflow.forecast.rows import FAMILIES, Rows, Standard, standardise
+from forcedflow.forecast.scores import pinball
+from forcedflow.forecast.sizes import HISTORY, Liquidated, lay_sizes, past_sizes
+from forcedflow.forecast.tracking import Predicted, choose_half_life
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES, F8x2
+
+LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+"""Levels of the quantiles that are told. [1]"""
+
+LEAST_ROWS = 300
+"""Moments without which nothing is fitted."""
+
+RECENCY_MS = 60 * DAY_MS
+"""Half-life of a moment's weight in a fit: leverage and feeds change. [ms]"""
+
+BLOCKS = 5
+"""Blocks of time that penalties are chosen and innovations measured on."""
+
+_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_FACTORS = (1.0, 10.0, 100.0)
+_SCALE_PENALTIES = (0.3, 1.0, 3.0, 100.0)
+_LEAST_ERROR = 0.02
+
+WEEK_HOURS: tuple[str, ...] = tuple(f"week_hour_{hour}" for hour in range(168))
+
+_PAIRED = tuple(name for name in FAMILIES["map"] if name.startswith(("reach_", "touch_")))
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "week": WEEK_HOURS,
+    "base": (*FAMILIES["clock"], *FAMILIES["volatility"]),
+    "liquidations": (*FAMILIES["liquidations"], *HISTORY),
+    "market": FAMILIES["market"],
+    "map": _PAIRED,
+    "placebo": tuple(f"placebo_{name}" for name in _PAIRED),
+}
+"""Inputs by what they are made of; each group is shrunk by its own factor. Of the map only what has
+its like in the placebo, so that the two differ in nothing but open interest and volume."""
+
+SETS: dict[str, tuple[str, ...]] = {
+    "climatology": ("week",),
+    "volatility": ("base",),
+    "liquidations": ("base", "liquidations"),
+    "no_map": ("base", "liquidations", "market"),
+    "placebo": ("base", "liquidations", "market", "placebo"),
+    "forcedflow": ("base", "liquidations", "market", "map"),
+}
+"""Competitors: the same estimator, floor and tracking on other inputs. The last is ours."""
+
+OURS = "forcedflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A linear function of ``k`` standardised inputs per side.
+
+    Parameters
+    ----------
+    intercept : ndarray, shape (2,)
+    slope : ndarray, shape (2, k)
+    """
+
+    intercept: F8
+    slope: F8x2
+
+    def at(self, inputs: F8x2) -> F8x2:
+        """Return its values, shape (n, 2)."""
+        return np.asarray(inputs @ self.slope.T + self.intercept)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeModel:
+    """A fitted distribution of log sizes of one horizon.
+
+    Parameters
+    ----------
+    horizon_h : int
+        [h]
+    fit_to_ms : int
+        Nothing later was read. [UTC ms]
+    groups : tuple of str
+        Keys of `GROUPS`.
+    standard : Standard
+    location, log_scale : Line
+        Of log size, and of the log of its spread.
+    innovations : ndarray, shape (2, len(LEVELS))
+        Quantiles of what is left over, increasing. [spreads]
+    half_life_h : ndarray, shape (2,)
+        Memory of the level's correction per side; 0 for none. [h]
+    n : int
+        Moments in the fit.
+    """
+
+    horizon_h: int
+    fit_to_ms: int
+    groups: tuple[str, ...]
+    standard: Standard
+    location: Line
+    log_scale: Line
+    innovations: F8x2
+    half_life_h: F8
+    n: int
+
+    def predict(self, rows: Rows) -> Predicted:
+        """Return location, spread and shape at every moment, before any tracking."""
+        inputs = self.standard.apply(rows)
+        shape = np.broadcast_to(self.innovations, (rows.size, *self.innovations.shape))
+        return Predicted(
+            rows.times_ms,
+            self.location.at(inputs),
+            np.exp(np.clip(self.log_scale.at(inputs), -4.0, 3.0)),
+            np.array(shape),
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as lists and numbers."""
+        return {
+            "horizon_h": self.horizon_h,
+            "fit_to_ms": self.fit_to_ms,
+            "groups": list(self.groups),
+            "standard": self.standard.to_plain(),
+            "location": _plain_line(self.location),
+            "log_scale": _plain_line(self.log_scale),
+            "innovations": self.innovations.tolist(),
+            "half_life_h": self.half_life_h.tolist(),
+            "n": self.n,
+        }
+
+    @staticmethod
+    def from_plain(plain: Mapping[str, Any]) -> SizeModel:
+        """Return what `to_plain` wrote."""
+        return SizeModel(
+            horizon_h=int(plain["horizon_h"]),
+            fit_to_ms=int(plain["fit_to_ms"]),
+            groups=tuple(plain["groups"]),
+            standard=Standard.from_plain(plain["standard"]),
+            location=_line(plain["location"]),
+            log_scale=_line(plain["log_scale"]),
+            innovations=np.array(plain["innovations"], dtype=np.float64),
+            half_life_h=np.array(plain["half_life_h"], dtype=np.float64),
+            n=int(plain["n"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Moments of every market that a fit may read, ``n`` of them, one below the other.
+
+    Parameters
+    ----------
+    standard : Standard
+    inputs : ndarray, shape (n, k)
+        Standardised.
+    log : ndarray, shape (n, 2)
+        Sizes.
+    times_ms : ndarray of int, shape (n,)
+        [UTC ms]
+    weight : ndarray, shape (n,)
+        Later counts for more; mean 1.
+    """
+
+    standard: Standard
+    inputs: F8x2
+    log: F8x2
+    times_ms: I8
+    weight: F8
+
+
+def with_past_sizes(rows: Rows, liquidated: Liquidated) -> Rows:
+    """Return the rows with the columns that only sizes need: their past, and the hour of the week.
+
+    Parameters
+    ----------
+    rows : Rows
+        Hourly.
+    liquidated : Liquidated
+    """
+    hour = (rows.times_ms // HOUR_MS + 72) % 168  # the epoch was a Thursday
+    weekly = {name: (hour == h).astype(np.float64) for h, name in enumerate(WEEK_HOURS)}
+    past = past_sizes(rows.times_ms, liquidated)
+    return replace(rows, columns={**rows.columns, **weekly, **past})
+
+
+def fit_size(
+    rows: Sequence[Rows],
+    liquidated: Sequence[Liquidated],
+    horizon_h: int,
+    fit_to_ms: int,
+    groups: Sequence[str] = SETS[OURS],
+) -> SizeModel:
+    """Return the distribution of sizes within a horizon, as the past of some markets has it.
+
+    Parameters
+    ----------
+    rows : sequence of Rows
+        Hourly, one per market, as `with_past_sizes` returns them.
+    liquidated : sequence of Liquidated
+        Of the same markets.
+    horizon_h : int
+        [h]
+    fit_to_ms : int
+        Only horizons over by then are read. [UTC ms]
+    groups : sequence of str
+        Keys of `GROUPS`.
+
+    Returns
+    -------
+    SizeModel
+        The same bytes for the same data.
+
+    Raises
+    ------
+    NoDataError
+        If fewer than `LEAST_ROWS` moments have a known size by then.
+    """
+    learned = learn(rows, liquidated, horizon_h, fit_to_ms, groups)
+    blocks = blocks_of(learned.times_ms, horizon_h)
+    names = [names_of(group) for group in groups]
+    lines, scales, shapes, half_lives = [], [], [], []
+    for s in range(len(SIDES)):
+        y = learned.log[:, s]
+        penalty = _choose_penalty(learned, y, blocks, names)
+        unseen = _unseen(learned, y, blocks, penalty)
+        error = y - unseen
+        spread, scale = _fit_scale(learned, error, blocks)
+        lines.append(_ridge(learned.inputs, y, learned.weight, penalty))
+        scales.append(scale)
+        shapes.append(np.quantile(error / spread, LEVELS))
+        half_lives.append(choose_half_life(learned.times_ms, error, horizon_h))
+    return SizeModel(
+        horizon_h=horizon_h,
+        fit_to_ms=fit_to_ms,
+        groups=tuple(groups),
+        standard=learned.standard,
+        location=_joined(lines),
+        log_scale=_joined(scales),
+        innovations=np.array(shapes),
+        half_life_h=np.array(half_lives),
+        n=int(learned.times_ms.size),
+    )
+
+
+def learn(
+    rows: Sequence[Rows],
+    liquidated: Sequence[Liquidated],
+    horizon_h: int,
+    fit_to_ms: int,
+    groups: Sequence[str],
+) -> Learned:
+    """Return what a fit may read: moments whose horizon was over by its end; as `fit_size`."""
+    kept_rows, kept_log = [], []
+    for own, told in zip(rows, liquidated, strict=True):
+        log = lay_sizes(own.times_ms, told, horizon_h).log
+        over = own.times_ms + horizon_h * HOUR_MS <= fit_to_ms
+        chosen = over & np.isfinite(log).all(axis=1)
+        kept_rows.append(own.cut(chosen))
+        kept_log.append(log[chosen])
+    n = sum(own.size for own in kept_rows)
+    if n < LEAST_ROWS:
+        raise NoDataError(
+            f"{n} hours with known liquidations {horizon_h} h ahead before the end of the fit, "
+            f"{LEAST_ROWS} are needed\nhint: forcedflow import coinglass PATH"
+        )
+    standard = standardise(kept_rows, [name for group in groups for name in names_of(group)])
+    times = np.concatenate([own.times_ms for own in kept_rows])
+    weight = np.exp2((times - fit_to_ms) / RECENCY_MS)
+    return Learned(
+        standard=standard,
+        inputs=np.concatenate([standard.apply(own) for own in kept_rows]),
+        log=np.concatenate(kept_log),
+        times_ms=times,
+        weight=weight / weight.mean(),
+    )
+
+
+def names_of(group: str) -> tuple[str, ...]:
+    """Return the inputs of a group."""
+    return GROUPS[group]
+
+
+def blocks_of(times_ms: I8, horizon_h: int) -> list[tuple[F8, F8]]:
+    """Return blocks of time: which moments each holds, and which may be read to speak about it.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Of all markets together. [UTC ms]
+    horizon_h : int
+        What lies within a horizon of a block is not read. [h]
+
+    Returns
+    -------
+    list of tuple of ndarray of bool, shape (n,)
+    """
+    edges = np.quantile(times_ms, np.linspace(0, 1, BLOCKS + 1)).astype(np.int64)
+    edges[-1] += 1
+    apart = horizon_h * HOUR_MS
+    return [
+        (
+            (times_ms >= first) & (times_ms < stop),
+            (times_ms < first - apart) | (times_ms >= stop + apart),
+        )
+        for first, stop in pairwise(edges.tolist())
+    ]
+
+
+def _choose_penalty(
+    learned: Learned, y: F8, blocks: list[tuple[F8, F8]], names: Sequence[Sequence[str]]
+) -> F8:
+    """Penalty per input: one for all, then a factor per group after the first, each in turn."""
+    group_of = np.repeat(np.arange(len(names)), [len(own) for own in names])
+    factors = np.ones(len(names))
+
+    def loss(penalty: float) -> float:
+        unseen = _unseen(learned, y, blocks, penalty * factors[group_of])
+        return float(np.mean(learned.weight * (y - unseen) ** 2))
+
+    best = min(_PENALTIES, key=loss)
+    for group in range(1, len(names)):
+        tried = []
+        for factor in _FACTORS:
+            factors[group] = factor
+            tried.append(loss(best))
+        factors[group] = _FACTORS[int(np.argmin(tried))]
+    return np.asarray(best * factors[group_of])
+
+
+def _unseen(learned: Learned, y: F8, blocks: list[tuple[F8, F8]], penalty: F8) -> F8:
+    """Prediction of every moment by coefficients that have not seen its block."""
+    found = np.zeros(y.size)
+    for held, read in blocks:
+        line = _ridge(learned.inputs[read], y[read], learned.weight[read], penalty)
+        found[held] = line.at(learned.inputs[held])[:, 0]
+    return found
+
+
+def _fit_scale(learned: Learned, error: F8, blocks: list[tuple[F8, F8]]) -> tuple[F8, Line]:
+    """Spread of every moment as blocks that have not seen it say, and the line of all of them."""
+    size = np.log(np.abs(error) + _LEAST_ERROR)
+    tried = []
+    for penalty in _SCALE_PENALTIES:
+        every = np.full(learned.inputs.shape[1], penalty)
+        spread = np.exp(_unseen(learned, size, blocks, every))
+        shape = np.quantile(error / spread, LEVELS)
+        loss = pinball(shape * spread[:, None], LEVELS, error).mean()
+        tried.append((float(loss), spread, every))
+    _, spread, every = min(tried, key=lambda found: found[0])
+    return spread, _ridge(learned.inputs, size, learned.weight, every)
+
+
+def _ridge(inputs: F8x2, y: F8, weight: F8, penalty: F8) -> Line:
+    """Least squares with a penalty per input, as a share of the moments; none on the mean."""
+    total = weight.sum()
+    centre, mean = weight @ inputs / total, float(weight @ y / total)
+    apart = inputs - centre
+    gram = (apart * weight[:, None]).T @ apart / total
+    gram[np.diag_indices_from(gram)] += penalty
+    slope = np.linalg.solve(gram, (apart * weight[:, None]).T @ (y - mean) / total)
+    return Line(np.array([mean - float(centre @ slope)]), slope[None, :])
+
+
+def _joined(lines: Sequence[Line]) -> Line:
+    return Line(
+        np.concatenate([line.intercept for line in lines]),
+        np.concatenate([line.slope for line in lines]),
+    )
+
+
+def _plain_line(line: Line) -> dict[str, Any]:
+    return {"intercept": line.intercept.tolist(), "slope": line.slope.tolist()}
+
+
+def _line(plain: Mapping[str, Any]) -> Line:
+    return Line(
+        np.array(plain["intercept"], dtype=np.float64), np.array(plain["slope"], dtype=np.float64)
+    )

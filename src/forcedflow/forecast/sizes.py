@@ -1,0 +1,217 @@
+"""Sizes: how much was closed by force in the hours after a moment, free of the feed's level.
+
+In:  hourly liquidations per side [USD], moments. [UTC ms]   Out: `Sizes`; columns of their past.
+Pure: NumPy in, NumPy out; no I/O, no clock, no global state.
+
+Feeds are thinned, change their thinning, and follow their market up and down; so a size is measured
+against the median hour of the two weeks before its moment, in logarithms:
+
+    y = log(USD of h hours / (h x level) + FLOOR)
+
+`FLOOR` lets an hour without any liquidation count as a hundredth of the level instead of minus
+infinity. Whoever is compared with whom is compared on this scale, with the same floor and level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES, F8x2
+
+FLOOR = 0.01
+"""What a silent hour counts as. [levels]"""
+
+LEVEL_MS = 14 * DAY_MS
+"""How far back the level looks. [ms]"""
+
+LEAST_LEVEL_H = 72
+"""Hours that a level needs. [h]"""
+
+HISTORY_H: tuple[int, ...] = (1, 3, 12, 24, 72)
+"""Hours whose past sizes are inputs. [h]"""
+
+HISTORY: tuple[str, ...] = tuple(f"size_{side}_{hours}h" for side in SIDES for hours in HISTORY_H)
+"""Names of the past sizes, on the scale of the sizes to come."""
+
+_COVERED = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidated:
+    """Hourly liquidations of one market, ``n`` hours; hours that the feed missed are absent.
+
+    Parameters
+    ----------
+    end_ms : ndarray of int, shape (n,)
+        Ends of whole hours, increasing; each is known at its end. [UTC ms]
+    usd : ndarray, shape (n, 2)
+        Longs, then shorts. [USD]
+    simulated : bool
+
+    Raises
+    ------
+    ValueError
+        If an end is no whole hour, or they do not increase.
+    """
+
+    end_ms: I8
+    usd: F8x2
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.end_ms % HOUR_MS != 0).any() or (np.diff(self.end_ms) <= 0).any():
+            raise ValueError("liquidations must be of whole hours, in time order")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What was closed by force within a horizon after each of ``n`` moments.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Moments on whole hours. [UTC ms]
+    horizon_h : int
+        [h]
+    usd : ndarray, shape (n, 2)
+        Longs, then shorts; NaN where an hour of the horizon is unknown. [USD]
+    level : ndarray, shape (n,)
+        Median hour of one side over the `LEVEL_MS` before; NaN where unknown. [USD per hour]
+    """
+
+    times_ms: I8
+    horizon_h: int
+    usd: F8x2
+    level: F8
+
+    @property
+    def log(self) -> F8x2:
+        """Return the sizes on the scale they are forecast on, shape (n, 2). [log levels]"""
+        return np.log(self.usd / (self.horizon_h * self.level)[:, None] + FLOOR)
+
+    def in_usd(self, log: F8x2, at: int) -> F8x2:
+        """Return sizes of that scale at one moment in dollars; never below zero. [USD]"""
+        levels = np.maximum(np.exp(log) - FLOOR, 0.0)
+        return np.asarray(levels * self.horizon_h * self.level[at])
+
+    def in_logs(self, usd: float, at: int) -> float:
+        """Return dollars on the scale that sizes are forecast on at one moment."""
+        return float(np.log(usd / (self.horizon_h * self.level[at]) + FLOOR))
+
+
+def lay_sizes(times_ms: I8, liquidated: Liquidated, horizon_h: int) -> Sizes:
+    """Return what was closed within a horizon after each moment, beside the level before it.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Moments on whole hours, increasing. [UTC ms]
+    liquidated : Liquidated
+    horizon_h : int
+        [h]
+
+    Returns
+    -------
+    Sizes
+
+    Raises
+    ------
+    ValueError
+        If a moment is no whole hour.
+    """
+    hours = _Hours.of(liquidated, times_ms)
+    total, known = hours.ahead(horizon_h)
+    usd = np.where((known == horizon_h)[:, None], total, np.nan)
+    return Sizes(times_ms, horizon_h, usd, hours.level())
+
+
+def past_sizes(times_ms: I8, liquidated: Liquidated) -> dict[str, F8]:
+    """Return the sizes of the hours before each moment, on the scale of those to come.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Moments on whole hours, increasing. [UTC ms]
+    liquidated : Liquidated
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        By `HISTORY`; NaN where less than three quarters of the hours are known.
+    """
+    hours = _Hours.of(liquidated, times_ms)
+    level = hours.level()
+    found: dict[str, F8] = {}
+    for window in HISTORY_H:
+        total, known = hours.behind(window)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where((known >= _COVERED * window)[:, None], total / known[:, None], np.nan)
+        log = np.log(mean / level[:, None] + FLOOR)
+        found |= {f"size_{side}_{window}h": log[:, s] for s, side in enumerate(SIDES)}
+    return {name: found[name] for name in HISTORY}
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """Every hour from the first to the last, and the place of each moment among them."""
+
+    usd: F8x2
+    known: F8
+    place: I8
+
+    @staticmethod
+    def of(liquidated: Liquidated, times_ms: I8) -> _Hours:
+        if (times_ms % HOUR_MS != 0).any():
+            raise ValueError("sizes are of whole hours; a moment is none")
+        if not liquidated.end_ms.size:
+            nothing = np.zeros(0)
+            return _Hours(np.zeros((0, len(SIDES))), nothing, np.zeros(times_ms.size, np.int64))
+        first = int(liquidated.end_ms[0])
+        cell = (liquidated.end_ms - first) // HOUR_MS
+        usd = np.zeros((int(cell[-1]) + 1, len(SIDES)))
+        known = np.zeros(usd.shape[0])
+        usd[cell], known[cell] = liquidated.usd, 1.0
+        # Hours that had ended by the moment: also how many cells lie before the next one.
+        return _Hours(usd, known, (times_ms - first) // HOUR_MS + 1)
+
+    def ahead(self, hours: int) -> tuple[F8x2, F8]:
+        """Return sums and known hours of the hours after each moment."""
+        return self._between(self.place, self.place + hours)
+
+    def behind(self, hours: int) -> tuple[F8x2, F8]:
+        """Return sums and known hours of the hours before each moment."""
+        return self._between(self.place - hours, self.place)
+
+    def level(self) -> F8:
+        """Median of the known hours of both sides before each moment; their mean where it is 0."""
+        found = np.full(self.place.size, np.nan)
+        if not self.known.size:
+            return found
+        window = LEVEL_MS // HOUR_MS
+        either = pl.Series(np.where(self.known > 0, self.usd.mean(axis=1), np.nan)).fill_nan(None)
+        median, mean = (
+            of(window, min_samples=LEAST_LEVEL_H).cast(pl.Float64).fill_null(np.nan).to_numpy()
+            for of in (either.rolling_median, either.rolling_mean)
+        )
+        level = np.where(median > 0, median, np.where(mean > 0, mean, np.nan))
+        # After the feed has been silent for a day, what it said before is no level.
+        last = np.minimum(self.place - 1, self.known.size - 1)
+        fresh = (last >= 0) & (self.place - 1 - last <= DAY_MS // HOUR_MS)
+        found[fresh] = level[last[fresh]]
+        return found
+
+    def _between(self, first: I8, stop: I8) -> tuple[F8x2, F8]:
+        size = self.known.size
+        begin, end = np.clip(first, 0, size), np.clip(stop, 0, size)
+        longest = int((stop - first).max(initial=0))
+        total, known = np.zeros((first.size, len(SIDES))), np.zeros(first.size)
+        # Hour by hour, so that a sum depends on its own hours alone, to the last byte.
+        for step in range(longest):
+            inside = begin + step < end
+            cell = (begin + step)[inside]
+            total[inside] += self.usd[cell]
+            known[inside] += self.known[cell]
+        return total, known

@@ -1,0 +1,183 @@
+"""Tracking: a distribution's level and coverage, followed from outcomes that were over.
+
+In:  predicted location, spread and shape at moments; what happened.   Out: quantiles. [log levels]
+Pure: NumPy in, NumPy out; no I/O, no clock, no global state.
+
+A static fit of liquidations drifts away within weeks. Two things are corrected at every moment, per
+side, from horizons that had ended by then and from nothing else:
+
+- the level, by the fading mean of what was missed by;
+- each quantile, by a small step up whenever it was exceeded and a smaller one down whenever it was
+  not, so that in the long run it holds as often as it says, whatever the data do [1].
+
+References
+----------
+.. [1] I. Gibbs, E. Candès, "Adaptive conformal inference under distribution shift", NeurIPS 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES, F8x2
+
+TRACKED_MS = 15 * DAY_MS
+"""How far before a moment tracking begins, at the latest. [ms]"""
+
+HALF_LIVES_H: tuple[float, ...] = (0.0, 48.0, 168.0)
+"""Memories of the level that are tried; 0 corrects nothing. [h]"""
+
+DOUBT_H = 24.0
+"""Hours of outcomes that the fitted level counts as, against those since. [h]"""
+
+STEP = 0.03
+"""How far a quantile moves in an hour of outcomes that say it is wrong. [spreads]"""
+
+F8x3: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A distribution per moment and side, ``n`` moments, ``q`` levels.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Increasing. [UTC ms]
+    location, spread : ndarray, shape (n, 2)
+        [log levels]
+    shape : ndarray, shape (n, 2, q)
+        Quantiles of what is left over, increasing along the levels. [spreads]
+    """
+
+    times_ms: I8
+    location: F8x2
+    spread: F8x2
+    shape: F8x3
+
+    @property
+    def quantiles(self) -> F8x3:
+        """Return the quantiles, shape (n, 2, q), never crossing. [log levels]"""
+        return _laid(self.location, self.spread, self.shape)
+
+
+def track(
+    predicted: Predicted,
+    log: F8x2,
+    horizon_h: int,
+    half_life_h: F8,
+    levels: tuple[float, ...],
+) -> F8x3:
+    """Return quantiles whose level and coverage follow the outcomes that were over.
+
+    Parameters
+    ----------
+    predicted : Predicted
+    log : ndarray, shape (n, 2)
+        What happened after each moment; NaN where unknown. [log levels]
+    horizon_h : int
+        What happened after a moment is known so much later. [h]
+    half_life_h : ndarray, shape (2,)
+        Memory of the level per side; 0 corrects nothing. [h]
+    levels : tuple of float, length q
+
+    Returns
+    -------
+    ndarray, shape (n, 2, q)
+        Never crossing. A moment's depends on outcomes that were over by then alone. [log levels]
+    """
+    times, tau = predicted.times_ms, np.asarray(levels)
+    error = log - predicted.location
+    lift = follow_level(times, error, horizon_h, half_life_h)
+    left = (error - lift) / predicted.spread
+    known = ~np.isnan(left)
+    moved = np.zeros((len(SIDES), tau.size))
+    shape = np.empty_like(predicted.shape)
+    over = _over_by(times, horizon_h)
+    learned = 0
+    for t in range(times.size):
+        while learned < over[t]:
+            held = left[learned][:, None] <= shape[learned]
+            # Hours that overlap say the same thing again.
+            moved += np.where(known[learned][:, None], STEP / horizon_h * (tau - held), 0.0)
+            learned += 1
+        shape[t] = np.sort(predicted.shape[t] + moved, axis=1)
+    return _laid(predicted.location + lift, predicted.spread, shape)
+
+
+def follow_level(times_ms: I8, error: F8x2, horizon_h: int, half_life_h: F8) -> F8x2:
+    """Return how far a level must be lifted at every moment, by what was missed by before.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Of one market, increasing. [UTC ms]
+    error : ndarray, shape (n, m)
+        What was missed by at each; NaN where unknown.
+    horizon_h : int
+        An error is known so much after its moment. [h]
+    half_life_h : ndarray, shape (m,)
+        Memory; 0 lifts nothing. [h]
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+        Fading mean of the errors known by then, shrunk to none by `DOUBT_H` hours of doubt.
+    """
+    n, m = error.shape
+    lift = np.zeros((n, m))
+    if not (half_life_h > 0).any():
+        return lift
+    memory = np.where(half_life_h > 0, half_life_h, 1.0)
+    doubt = DOUBT_H * horizon_h**0.5
+    known, value = (~np.isnan(error)).astype(np.float64), np.nan_to_num(error)
+    missed, counted = np.zeros(m), np.zeros(m)
+    over = _over_by(times_ms, horizon_h)
+    learned, last_ms = 0, int(times_ms[0]) if n else 0
+    for t, now_ms in enumerate(times_ms.tolist()):
+        kept = np.exp2(-(now_ms - last_ms) / HOUR_MS / memory)
+        missed, counted, last_ms = missed * kept, counted * kept, now_ms
+        while learned < over[t]:
+            missed, counted = missed + value[learned], counted + known[learned]
+            learned += 1
+        lift[t] = missed / (counted + doubt)
+    return np.where(half_life_h > 0, lift, 0.0)
+
+
+def choose_half_life(times_ms: I8, error: F8, horizon_h: int) -> float:
+    """Return the memory of the level that would have missed by least, of those that are tried.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Of one market or of several, one after the other. [UTC ms]
+    error : ndarray, shape (n,)
+        What was missed by at each by a fit that had not seen it.
+    horizon_h : int
+        [h]
+
+    Returns
+    -------
+    float
+        [h]
+    """
+    begins = np.flatnonzero(np.diff(times_ms) < 0) + 1
+    tried = np.asarray(HALF_LIVES_H)
+    loss = np.zeros(tried.size)
+    for times, own in zip(np.split(times_ms, begins), np.split(error, begins), strict=True):
+        each = np.repeat(own[:, None], tried.size, axis=1)
+        loss += ((each - follow_level(times, each, horizon_h, tried)) ** 2).sum(axis=0)
+    return float(tried[int(np.argmin(loss))])
+
+
+def _over_by(times_ms: I8, horizon_h: int) -> list[int]:
+    """How many of the moments had their horizon behind them at each moment."""
+    over_ms = times_ms + horizon_h * HOUR_MS
+    return [int(n) for n in np.searchsorted(over_ms, times_ms, side="right")]
+
+
+def _laid(location: F8x2, spread: F8x2, shape: F8x3) -> F8x3:
+    return np.asarray(location[:, :, None] + spread[:, :, None] * shape)
