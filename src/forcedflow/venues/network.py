@@ -37,6 +37,7 @@ CONNECTORS: Final = {
     "binance": ("forcedflow.venues.binance", "BinanceConnector"),
     "bybit": ("forcedflow.venues.bybit", "BybitConnector"),
     "hyperliquid": ("forcedflow.venues.hyperliquid", "HyperliquidConnector"),
+    "kucoin": ("forcedflow.venues.kucoin", "KucoinConnector"),
     "okx": ("forcedflow.venues.okx", "OkxConnector"),
 }
 """Where each venue's connector is, imported when it is first asked for."""
