@@ -99,9 +99,9 @@ class HeldRows:
         """Return the newest event time known by a moment; None where there is none. [UTC ms]"""
         return self._get((table, venue, symbol)).newest_event_ms(at_ms)
 
-    def first_event_ms(self, table: str, venue: str, symbol: str) -> int | None:
-        """Return the oldest event time held, known yet or not. [UTC ms]"""
-        return self._get((table, venue, symbol)).first_event_ms()
+    def first_event_ms(self, table: str, venue: str, symbol: str, from_ms: int) -> int | None:
+        """Return the oldest event time held from a moment on, known yet or not. [UTC ms]"""
+        return self._get((table, venue, symbol)).first_event_ms(from_ms)
 
     def earliest_told(
         self, table: str, venue: str, symbol: str, after_ms: int, by_ms: int
@@ -149,6 +149,27 @@ class HeldRows:
                 self._names.add((table, str(venue), str(symbol)))
                 self._add((table, str(venue), str(symbol)), part, changes)
         return changes
+
+    def read_again(self, since_ms: int) -> dict[str, pl.DataFrame]:
+        """Return what the lake holds now of every series that is held, and of new ones' names.
+
+        Parameters
+        ----------
+        since_ms : int
+            Rows of events from then on. [UTC ms]
+
+        Returns
+        -------
+        dict of str to polars.DataFrame
+            For `add`, which finds what of it is new.
+        """
+        self._names |= set(self.lake.series())
+        found: dict[str, list[pl.DataFrame]] = {}
+        for table, venue, symbol in self._held:
+            rows = self.lake.read(table, venue=venue, symbol=symbol, start_ms=since_ms)
+            if rows.height:
+                found.setdefault(table, []).append(rows)
+        return {table: pl.concat(parts) for table, parts in found.items()}
 
     def _add(self, key: SeriesKey, rows: pl.DataFrame, changes: list[Change]) -> None:
         held = self._held.get(key)
@@ -205,8 +226,9 @@ class _Series:
             return int(later[-1])
         return int(self._event[sure - 1]) if sure else None
 
-    def first_event_ms(self) -> int | None:
-        return int(self._event[0]) if self._n else None
+    def first_event_ms(self, from_ms: int) -> int | None:
+        first = int(np.searchsorted(self._event[: self._n], from_ms))
+        return int(self._event[first]) if first < self._n else None
 
     def earliest_told(self, after_ms: int, by_ms: int) -> int | None:
         sure, until = self._split(after_ms)[0], self._split(by_ms)[1]

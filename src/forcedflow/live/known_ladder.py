@@ -80,10 +80,12 @@ class MarketRows:
         """
         venue, symbol = self.instrument.venue, self.instrument.symbol
         newest = self.rows.newest_event_ms("open_interest", venue, symbol, at_ms)
-        first = self.rows.first_event_ms("open_interest", venue, symbol)
-        if newest is None or first is None:
+        if newest is None:
             return None
         start = (newest // DAY_MS - HISTORY_DAYS) * DAY_MS
+        first = self.rows.first_event_ms("open_interest", venue, symbol, start)
+        if first is None:
+            return None
         longest = self.rows.longest_interval_ms("klines", venue, symbol)
         return max(start, first - longest - _KLINE_REACH_MS)
 

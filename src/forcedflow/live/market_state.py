@@ -114,6 +114,10 @@ class CoinLadders:
             for change in changes:
                 ladder.heed(change)
 
+    def drop(self, instrument: Instrument) -> None:
+        """Give a ladder up, to be built anew when it is next asked for."""
+        self._ladders.pop((instrument.venue, instrument.symbol), None)
+
     def forget(self, before_ms: int) -> None:
         """Let go of what was read before a moment. [UTC ms]"""
         for ladder in self._ladders.values():
