@@ -1,0 +1,101 @@
+// What the server answers, as far as the page reads it. Times: ISO 8601 UTC; *_ms: UTC milliseconds.
+
+export interface Stated {
+  symbol: string;
+  venue: string;
+  simulated: boolean;
+  at: string;
+  assumptions: Record<string, unknown>;
+  freshness: { age_s?: number | null; [key: string]: unknown };
+}
+
+export interface MarketEntry {
+  symbol: string;
+  venue: string;
+  base: string;
+  perpetual: boolean;
+  /** Whether open interest is held, without which there is no map. */
+  map: boolean;
+  simulated: boolean;
+  from: string;
+  to: string;
+  age_s: number | null;
+  tick_size: number;
+}
+
+export interface Markets {
+  at: string;
+  simulated: boolean;
+  markets: MarketEntry[];
+}
+
+export interface Zone {
+  side: "long" | "short";
+  low: number;
+  high: number;
+  peak: number;
+  notional_usd: number;
+  notional_usd_low: number;
+  notional_usd_high: number;
+  distance_pct: number;
+  distance_sigma: number | null;
+  age_h: number;
+  share_of_oi: number;
+  rank: number;
+  major: boolean;
+  prior_share: number;
+}
+
+export interface Zones extends Stated {
+  known_to: string;
+  mark_price: number;
+  open_interest_usd: number;
+  sigma_24h: number | null;
+  zones: Zone[];
+}
+
+export interface LadderSide {
+  usd: number[];
+  low: number[];
+  high: number[];
+  cumulative_usd: number[];
+  by_tier_usd: number[][];
+}
+
+export interface Ladder extends Stated {
+  model: string;
+  model_words: string;
+  mark_price: number;
+  open_interest_usd: number;
+  edges: number[];
+  prices: number[];
+  tiers: string[];
+  sides: { long: LadderSide; short: LadderSide };
+  range_words: string;
+}
+
+interface Timed {
+  unit: string;
+  time_ms: number[];
+}
+
+export interface SeriesSet {
+  candles?: Timed & { open: number[]; high: number[]; low: number[]; close: number[] };
+  open_interest?: Timed & { open_interest: number[]; open_interest_usd: (number | null)[] };
+  funding?: Timed & { funding_rate: number[]; interval_hours: (number | null)[] };
+  liquidations?: Timed & {
+    of: string;
+    completeness: string;
+    long_usd: (number | null)[];
+    short_usd: (number | null)[];
+  };
+  cvd?: Timed & { delta: (number | null)[]; cvd: (number | null)[] };
+  basis?: Timed & { basis: (number | null)[] };
+}
+
+export interface Series extends Stated {
+  from: string;
+  step_ms: number;
+  series: SeriesSet;
+  missing: Record<string, string>;
+}
