@@ -180,6 +180,10 @@ def sign(key: Secret, alert_id: str, stamp: str, body: bytes) -> str:
         ``v1,`` and base64.
     """
     text = key.reveal()
-    raw = base64.b64decode(text[6:]) if text.startswith("whsec_") else text.encode()
+    raw = (
+        base64.b64decode(text.removeprefix("whsec_"))
+        if text.startswith("whsec_")
+        else text.encode()
+    )
     signed = b".".join([alert_id.encode(), stamp.encode(), body])
     return "v1," + base64.b64encode(hmac.new(raw, signed, hashlib.sha256).digest()).decode()
