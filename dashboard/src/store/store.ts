@@ -114,8 +114,10 @@ export class Store {
 
   private followStream(): () => void {
     let stop: (() => void) | null = null;
+    // Another colour is no reason to connect again: only another market is.
+    const wanted = computed(() => JSON.stringify([this.view.value.venue, this.view.value.symbol]));
     const end = effect(() => {
-      const { venue, symbol } = this.view.value;
+      const [venue, symbol] = JSON.parse(wanted.value) as [string, string];
       stop?.();
       stop = null;
       if (!venue || !symbol) return;
