@@ -14,7 +14,7 @@ import pytest
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
-VENUES: Final = ("binance", "bybit", "hyperliquid", "okx")
+VENUES: Final = ("binance", "bybit", "hyperliquid", "kucoin", "okx")
 
 EXACT = "rows exact"
 
@@ -50,6 +50,7 @@ _ALL: Final = (
             "binance": f"{EXACT}; linear and inverse in base coins",
             "bybit": f"{EXACT}; linear and inverse in base coins; open interest one-sided",
             "hyperliquid": f"{EXACT}; open interest one-sided",
+            "kucoin": f"{EXACT}; contracts in base coins; no liquidations printed",
             "okx": f"{EXACT}; contracts in base coins; open interest one-sided",
         },
     ),
@@ -60,6 +61,7 @@ _ALL: Final = (
             "binance": EXACT,
             "bybit": EXACT,
             "hyperliquid": f"{EXACT}; positions of every account that traded",
+            "kucoin": f"{EXACT}: trades, as no liquidations are printed",
             "okx": EXACT,
         },
     ),
@@ -72,6 +74,8 @@ _ALL: Final = (
             "bybit": "first half exact; lost liquidations reported as a gap;"
             " trades repaired by REST as far as its last thousand reach, else reported",
             "hyperliquid": "first half exact; lost trades reported as a gap",
+            "kucoin": "first half exact; lost trades reported as a gap, as its last hundred"
+            " do not reach so far",
             "okx": "first half exact; lost liquidations reported as a gap, of which the venue"
             " repeats the last; trades repaired by REST as far as a few thousand reach,"
             " else reported",
@@ -111,6 +115,7 @@ _ALL: Final = (
             "binance": "made anew; lost liquidations reported as a gap; trades repaired by REST",
             "bybit": "made anew; lost liquidations reported as a gap; trades repaired by REST",
             "hyperliquid": "made anew; lost trades reported as a gap",
+            "kucoin": "made anew; lost trades reported as a gap",
             "okx": "made anew; lost liquidations reported as a gap, of which the venue repeats"
             " the last; trades repaired by REST",
         },
@@ -122,6 +127,7 @@ _ALL: Final = (
             "binance": "no false book kept; healed by a REST snapshot",
             "bybit": "no false book kept; healed by a REST snapshot",
             "hyperliquid": f"{EXACT}: each message is the whole book",
+            "kucoin": "no false book kept; healed by a REST snapshot",
             "okx": "no false book kept; healed by a REST snapshot under the changes held",
         },
     ),

@@ -20,6 +20,7 @@ from tests.venues.fakes.binance import FakeBinance
 from tests.venues.fakes.bybit import FakeBybit
 from tests.venues.fakes.exchange import PATIENCE_S, FakeExchange
 from tests.venues.fakes.hyperliquid import FakeHyperliquid
+from tests.venues.fakes.kucoin import FakeKucoin
 from tests.venues.fakes.okx import FakeOkx
 from tests.venues.fakes.promises import Row
 
@@ -34,6 +35,7 @@ from forcedflow.venues.connector import Connector, Feed, Poll
 from forcedflow.venues.follow import Follower
 from forcedflow.venues.http import HttpClient
 from forcedflow.venues.hyperliquid import HyperliquidConnector
+from forcedflow.venues.kucoin import KucoinConnector
 from forcedflow.venues.network import NetworkVenue
 from forcedflow.venues.okx import OkxConnector
 from forcedflow.venues.websocket import Patience
@@ -42,12 +44,14 @@ _CONNECTORS: dict[str, Any] = {
     "binance": BinanceConnector,
     "bybit": BybitConnector,
     "hyperliquid": HyperliquidConnector,
+    "kucoin": KucoinConnector,
     "okx": OkxConnector,
 }
 _FAKES: dict[str, type[FakeExchange]] = {
     "binance": FakeBinance,
     "bybit": FakeBybit,
     "hyperliquid": FakeHyperliquid,
+    "kucoin": FakeKucoin,
     "okx": FakeOkx,
 }
 
@@ -74,6 +78,12 @@ CHANNELS: dict[str, dict[str, str]] = {
         "funding": "activeAssetCtx",
         "order_book": "l2Book",
         "positions": "trades",
+    },
+    "kucoin": {
+        "trades": "/contractMarket/execution:XBTUSDTM",
+        "klines": "/contractMarket/limitCandle:XBTUSDTM_1min",
+        "funding": "/contract/instrument:XBTUSDTM",
+        "order_book": "/contractMarket/level2:XBTUSDTM",
     },
     "okx": {
         "trades": "trades-all BTC-USDT-SWAP",

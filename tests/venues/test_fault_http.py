@@ -16,6 +16,7 @@ BODIES = {
     "binance": b'{"code":-1003,"msg":"Too many requests."}',
     "bybit": b'{"retCode":10006,"retMsg":"Too many visits!"}',
     "hyperliquid": b"null",
+    "kucoin": b'{"code":"429000","msg":"Too many requests"}',
     "okx": b'{"code":"50011","msg":"Too Many Requests","data":[]}',
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from forcedflow.errors import NotThereError, VenueError
 from forcedflow.instruments import Instrument
@@ -95,16 +96,7 @@ class KucoinConnector(ConnectorBase):
         ------
         UsageError
             If bars of a length are wanted that the venue does not have.
-        VenueError
-            If the contract is known by its name alone: its size, which only the listing says,
-            would be a guess.
         """
-        if instrument.tick_size is None:
-            raise VenueError(
-                VENUE,
-                f"{instrument.symbol}: how many coins a contract is only the venue's listing says, "
-                "and that was not read\nhint: try from an address that it answers",
-            )
         history = History(http, self._endpoints, instrument, now_ms)
         root = self._endpoints.archive
         span = (start_ms, end_ms, now_ms, interval_ms)
@@ -115,7 +107,15 @@ class KucoinConnector(ConnectorBase):
             if table in tables
             for piece in history.pieces(table, start_ms, end_ms, interval_ms)
         )
-        return (*found, *over_http)
+        pieces = (*found, *over_http)
+        if instrument.tick_size is not None:
+            return pieces
+        # Known by its name alone: how many coins a contract is would be a guess.
+        refuse = partial(_refuse_unknown_size, instrument)
+        return tuple(
+            replace(piece, read=refuse, instead=()) if _counts_contracts(piece) else piece
+            for piece in pieces
+        )
 
     def trades_between(
         self, http: Http, instrument: Instrument, start_ms: int, end_ms: int
@@ -161,3 +161,17 @@ class KucoinConnector(ConnectorBase):
     def reader(self, instruments: Sequence[Instrument]) -> KucoinReader:
         """Return a fresh reader for what `feeds` brings."""
         return KucoinReader(instruments, self._endpoints.rest)
+
+
+def _counts_contracts(piece: Piece) -> bool:
+    if piece.tables & {"trades", "open_interest"}:
+        return True
+    return "/klines/" in piece.name or "/kline-" in piece.name
+
+
+def _refuse_unknown_size(instrument: Instrument) -> Rows:
+    raise VenueError(
+        VENUE,
+        f"{instrument.symbol}: how many coins a contract is only the venue's listing says, and "
+        "that was not read\nhint: try from an address that it answers",
+    )
