@@ -15,6 +15,8 @@ from forcedflow.instruments import parse_symbol
 from forcedflow.store import Lake
 from forcedflow.store.coverage import CoverageRow, Gap, coverage
 
+_FILL = "hint: forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
+
 
 def ask(lake: Lake, symbols: Sequence[str] = (), venue: str | None = None) -> dict[str, Any]:
     """Return the coverage of what is held; parameters as in `read`."""
@@ -114,11 +116,8 @@ def _nothing(
     symbols: Sequence[str], venue: str | None, series: Sequence[tuple[str, str, str]]
 ) -> str:
     if not series:
-        return "the lake is empty\nhint: forcedflow import KIND PATH"
+        return f"the lake is empty\n{_FILL}"
     wanted = f"{', '.join(symbols) or 'any symbol'} of {venue or 'any venue'}"
     pairs = sorted({f"{symbol} of {name}" for _, name, symbol in series})
     rest = f" and {len(pairs) - 8} more" if len(pairs) > 8 else ""
-    return (
-        f"the lake holds nothing for {wanted}; it holds {', '.join(pairs[:8])}{rest}\n"
-        "hint: forcedflow import KIND PATH"
-    )
+    return f"the lake holds nothing for {wanted}; it holds {', '.join(pairs[:8])}{rest}\n{_FILL}"

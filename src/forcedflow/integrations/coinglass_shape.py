@@ -1,6 +1,6 @@
-"""The heatmap in the JSON shape of CoinGlass's liquidation heatmap, for tools that read it.
+"""The heatmap and the map in the JSON shapes of CoinGlass, for tools that read them.
 
-In:  a `LiquidationMap` with its picture. [USD]   Out: plain values for JSON.
+In:  a `LiquidationMap`, for the heatmap with its picture. [USD]   Out: plain values for JSON.
 Pure: no I/O, no clock.
 
 Times are seconds and prices strings there, and are so here. The third value of a cell is the
@@ -17,6 +17,7 @@ import numpy as np
 from forcedflow.heatmap import Heatmap
 from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.positions import Bars
+from forcedflow.units import SIDES
 
 
 def coinglass_heatmap(mapped: LiquidationMap, faintest_usd: float = 1.0) -> dict[str, Any]:
@@ -57,6 +58,39 @@ def coinglass_heatmap(mapped: LiquidationMap, faintest_usd: float = 1.0) -> dict
             "liquidation_leverage_data": cells,
             "price_candlesticks": _candlesticks(heatmap, mapped.bars),
         },
+    }
+
+
+def coinglass_map(
+    mapped: LiquidationMap, reach: float = 0.25, faintest_usd: float = 1.0
+) -> dict[str, Any]:
+    """Return what stands at every price as ``{"code", "data": {"data": {price: [[...]]}}}``.
+
+    Parameters
+    ----------
+    mapped : LiquidationMap
+    reach : float
+        Window on either side of the mark, as a fraction of it. [1]
+    faintest_usd : float
+        Prices with less are left out. [USD]
+
+    Returns
+    -------
+    dict
+        Under each price one row: the price, the notional, and two fields that are null there too.
+    """
+    grid = mapped.grid(reach)
+    usd = sum(mapped.profile_usd(grid, side).sum(axis=0) for side in SIDES)
+    levels = {}
+    for price, held in zip(grid.prices.tolist(), np.asarray(usd).tolist(), strict=True):
+        if held >= faintest_usd:
+            level = float(f"{price:.8g}")
+            levels[f"{level:.8g}"] = [[level, round(held, 2), None, None]]
+    return {
+        "code": "0",
+        "msg": "success",
+        "simulated": mapped.simulated,
+        "data": {"data": levels},
     }
 
 

@@ -10,6 +10,7 @@ the lake, whoever left it there.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -232,6 +233,24 @@ class Lake:
         """Return every (table, venue, symbol) held, sorted."""
         with self._manifest.reading() as connection:
             return manifest.select_series(connection)
+
+    def spans(self) -> list[tuple[str, str, str, int, int]]:
+        """Return every (table, venue, symbol) held with its first and last event time, sorted.
+
+        Times are UTC ms, both inclusive.
+        """
+        with self._manifest.reading() as connection:
+            return manifest.select_spans(connection)
+
+    def version(self) -> str:
+        """Return a name of what the lake holds now, which changes with every write.
+
+        Rows and artefacts count: what was answered under the same name is answered alike again.
+        """
+        with self._manifest.reading() as connection:
+            state = manifest.select_state(connection)
+        learned = sorted(str(path) for path in self.root.glob("artefacts/**/*.json"))
+        return hashlib.sha256(repr((state, learned)).encode()).hexdigest()[:16]
 
     def receipt(self, sha256: str, kind: str, options: str) -> Receipt | None:
         """Return the receipt of an import, or None where this content was not imported so."""

@@ -232,6 +232,22 @@ def select_series(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     return list(connection.execute(query))
 
 
+def select_spans(connection: sqlite3.Connection) -> list[tuple[str, str, str, int, int]]:
+    """Return every table, venue and symbol held with its first and last event time, sorted."""
+    query = (
+        'SELECT "table", venue, symbol, MIN(min_event_ms), MAX(max_event_ms) FROM files '
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    return list(connection.execute(query))
+
+
+def select_state(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return figures that change with every change of which files are live."""
+    query = "SELECT COUNT(*), COALESCE(MAX(sequence), 0), COALESCE(SUM(sequence), 0) FROM files"
+    count, newest, total = connection.execute(query).fetchone()
+    return int(count), int(newest), int(total)
+
+
 def next_sequence(connection: sqlite3.Connection) -> int:
     """Return the number of the next file; only the writer may ask."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'files'").fetchone()
