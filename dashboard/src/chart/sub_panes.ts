@@ -76,8 +76,8 @@ export class SubPanes {
     put("funding", 0, last(starts, stepMs, funding?.time_ms, perEight, 9 * 3_600_000));
     put("cvd", 0, last(starts, stepMs, held.cvd?.time_ms, held.cvd?.cvd));
     const forced = held.liquidations;
-    put("liquidations", 0, sums(starts, stepMs, forced?.time_ms, forced?.long_usd, 1));
-    put("liquidations", 1, sums(starts, stepMs, forced?.time_ms, forced?.short_usd, -1));
+    put("liquidations", 0, sums(starts, stepMs, forced?.time_ms, forced?.long_usd, -1));
+    put("liquidations", 1, sums(starts, stepMs, forced?.time_ms, forced?.short_usd, 1));
   }
 
   private make(name: PaneName, title: string, pane: number): AnySeries[] {
