@@ -91,7 +91,7 @@ def get_bars(
     first_ms, last_ms = start_ms - interval_ms, end_ms - interval_ms  # counted by their starts
     length_ms = BARS_A_PAGE * interval_ms
     for page_ms in range(first_ms, last_ms, length_ms):
-        span = _seconds(page_ms, min(page_ms + length_ms, last_ms) - SECOND_MS)
+        span = _seconds(page_ms, max(page_ms, min(page_ms + length_ms, last_ms) - SECOND_MS))
         yield http.get(f"{root}{_FUTURES}/candlesticks", params | span)
 
 

@@ -1,0 +1,173 @@
+"""MEXC's past as pieces: spans that one or a few requests cover. There is no archive.
+
+In:  a table, an instrument, a span of time. [UTC ms]   Out: `Piece` values; nothing is asked yet.
+Free of parsing and of the clock: what counts as past is an argument.
+
+Pieces lie on a grid that starts at 1970, so that two plans meet, and are as long as their pages
+are well filled. The one under way ends now and may still change; it is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, TypeAlias
+
+from forcedflow.instruments import Instrument
+from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
+from forcedflow.venues.asked import Asked, asked_before
+from forcedflow.venues.base import Rows
+from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.mexc import rest
+from forcedflow.venues.mexc.parse_history import (
+    parse_bars,
+    parse_funding,
+    parse_funding_page,
+    parse_recent_trades,
+)
+from forcedflow.venues.mexc.parse_listing import parse_brackets
+from forcedflow.venues.mexc.spec import PRICE_PATHS, VENUE, PriceType, bar_name
+from forcedflow.venues.row_buffer import RowBuffer
+
+# After so long nothing that happened is missing from an answer any more.
+_SETTLED_AFTER_MS: Final = HOUR_MS
+
+# Settlements are told from the last one back, so a long piece costs no more than a short one.
+_FUNDING_DAYS: Final = 90
+
+# Asks for a span, and adds the rows that are wanted of it.
+_Read: TypeAlias = Callable[[Asked, RowBuffer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The past of one instrument.
+
+    Parameters
+    ----------
+    http : Http
+    root : str
+        Where the venue answers.
+    instrument : Instrument
+    now_ms : int
+        Local clock. [UTC ms]
+    """
+
+    http: Http
+    root: str
+    instrument: Instrument
+    now_ms: int
+
+    def pieces(self, table: str, start_ms: int, end_ms: int, interval_ms: int) -> tuple[Piece, ...]:
+        """Return what to ask for to hold the event times ``[start_ms, end_ms)`` of a table.
+
+        A table that the venue does not have gives none.
+
+        Parameters
+        ----------
+        table : str
+            Name of a declared table.
+        start_ms, end_ms : int
+            [UTC ms]
+        interval_ms : int
+            Length of price bars. [ms]
+
+        Raises
+        ------
+        UsageError
+            If the venue has no bars of that length.
+        """
+        span = (start_ms, min(end_ms, self.now_ms))
+        if span[0] >= span[1]:
+            return ()
+        if table == "klines":
+            return tuple(
+                piece
+                for price_type in PRICE_PATHS
+                for piece in self._bars(price_type, interval_ms, *span)
+            )
+        if table == "funding":
+            return tuple(
+                self._grid(table, "funding_rate", _FUNDING_DAYS, *span, self._read_funding)
+            )
+        if table == "leverage_brackets":
+            return tuple(self._brackets(*span))
+        return ()
+
+    def trades_between(self, start_ms: int, end_ms: int) -> Rows:
+        """Ask for the trades of ``[start_ms, end_ms)``. [UTC ms]"""
+        return self._rows(self._read_trades, start_ms, end_ms)
+
+    def _bars(
+        self, price_type: PriceType, interval_ms: int, start_ms: int, end_ms: int
+    ) -> Iterator[Piece]:
+        days = max(1, rest.BARS_A_PAGE * interval_ms // DAY_MS)
+        name = f"kline-{price_type}-{bar_name(interval_ms)}"
+        read = partial(self._read_bars, price_type, interval_ms)
+        yield from self._grid("klines", name, days, start_ms, end_ms, read)
+
+    def _grid(
+        self, table: str, endpoint: str, days: int, start_ms: int, end_ms: int, read: _Read
+    ) -> Iterator[Piece]:
+        length = days * DAY_MS
+        for first in range(start_ms - start_ms % length, end_ms, length):
+            last = min(first + length, self.now_ms)
+            yield Piece(
+                name=self._name(endpoint, f"{_day(first)}+{days}d"),
+                tables=frozenset({table}),
+                start_ms=first,
+                end_ms=last,
+                read=partial(self._rows, read, first, last),
+                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
+            )
+
+    def _brackets(self, start_ms: int, end_ms: int) -> Iterator[Piece]:
+        # Only those of today are told, and they are dated today.
+        today = self.now_ms - self.now_ms % DAY_MS
+        if start_ms <= today < end_ms:
+            yield Piece(
+                name=self._name("brackets", _day(today)),
+                tables=frozenset({"leverage_brackets"}),
+                start_ms=today,
+                end_ms=self.now_ms,
+                read=partial(self._rows, self._read_brackets, today, self.now_ms),
+                lasting=False,
+            )
+
+    def _name(self, endpoint: str, when: str) -> str:
+        return f"rest/{self.instrument.venue_symbol}/{endpoint}/{when}"
+
+    def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
+        rows = RowBuffer(VENUE)
+        read(asked_before(self.instrument, start_ms, end_ms, self.now_ms), rows)
+        return rows.take()
+
+    def _read_bars(
+        self, price_type: PriceType, interval_ms: int, asked: Asked, rows: RowBuffer
+    ) -> None:
+        span = (asked.start_ms, asked.end_ms)
+        for page in rest.get_bars(
+            self.http, self.root, price_type, self.instrument, interval_ms, *span
+        ):
+            parse_bars(page, asked, price_type, interval_ms, rows)
+
+    def _read_funding(self, asked: Asked, rows: RowBuffer) -> None:
+        # The settlement before the first tells how long the first one's interval was.
+        start_ms = asked.start_ms - DAY_MS
+        pages = rest.get_funding(
+            self.http, self.root, self.instrument, start_ms, parse_funding_page
+        )
+        parse_funding(list(pages), asked, rows)
+
+    def _read_trades(self, asked: Asked, rows: RowBuffer) -> None:
+        page = rest.get_recent_trades(self.http, self.root, self.instrument)
+        parse_recent_trades(page, asked, rows)
+
+    def _read_brackets(self, asked: Asked, rows: RowBuffer) -> None:
+        parse_brackets(rest.get_brackets(self.http, self.root, self.instrument), asked, rows)
+
+
+def _day(moment_ms: int) -> str:
+    return datetime.fromtimestamp(moment_ms / SECOND_MS, UTC).date().isoformat()
