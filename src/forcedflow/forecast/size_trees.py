@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from forcedflow.forecast.boosted import Trees, extract_trees
 from forcedflow.forecast.rows import Rows, Standard
 from forcedflow.forecast.size import LEVELS, OURS, SETS, learn
 from forcedflow.forecast.sizes import Liquidated
 from forcedflow.forecast.tracking import HALF_LIVES_H, Predicted
-from forcedflow.forecast.trees import Trees, extract_trees
 from forcedflow.units import F8, SIDES
 
 ROUNDS = 60
 DEPTH = 3
 RATE = 0.05
+BINS = 64
 LEAST_SHARE = 0.04
 """Share of the moments that a leaf holds at least."""
 
@@ -117,7 +118,8 @@ def grow_size(
     Returns
     -------
     SizeTrees
-        The same bytes for the same data. Rounds, depth and rate are stated, not chosen.
+        The same bytes for the same data. Rounds, depth and rate are stated, not chosen, and every
+        moment counts alike: with weights scikit-learn grows them forty times as slowly.
 
     Raises
     ------
@@ -138,9 +140,10 @@ def grow_size(
                     max_depth=DEPTH,
                     learning_rate=RATE,
                     min_samples_leaf=least,
+                    max_bins=BINS,
                     early_stopping=False,
                     random_state=0,
-                ).fit(learned.inputs, learned.log[:, s], sample_weight=learned.weight)
+                ).fit(learned.inputs, learned.log[:, s])
             )
             for level in LEVELS
         )
