@@ -145,7 +145,9 @@ def _lead_at(own: Marks, other: Marks, times_ms: I8) -> F8:
     first, second = (np.log(price / lagged(price, 1)) for price, _ in placed)
     lead = trailing_lead(first, second, steps(LEAD_MS))
     known = np.maximum(placed[0][1], placed[1][1])
-    rows = np.flatnonzero(~np.isnan(lead))
+    # Where one price is not told yet the figure is of fewer pairs, and would be another later.
+    both = ~np.isnan(placed[0][0]) & ~np.isnan(placed[1][0])
+    rows = np.flatnonzero(both & ~np.isnan(lead))
     newest = np.searchsorted(known[rows], times_ms, side="right") - 1
     row = rows[np.maximum(newest, 0)] if rows.size else np.zeros(times_ms.size, dtype=np.int64)
     is_known = (newest >= 0) & (times_ms - events[row] <= KLINE_AGE_MS)
