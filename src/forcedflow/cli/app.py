@@ -44,6 +44,7 @@ _COMMANDS = {
     "venues": ("venues", "Compare venues for an order: depth, slippage, fees, leverage, feeds."),
     "calendar": ("calendar", "Show scheduled events, and add some."),
     "train": ("train", "Learn weights from realised liquidations and keep them."),
+    "alerts": ("alerts", "Try rules on the past, send what fires, test targets, list them."),
     "scorecard": ("scorecard", "Score a product on data it never saw, beside its nulls."),
     "doctor": ("doctor", "Check the installation and the lake."),
     "warmup": ("warmup", "Compile the kernels once, so that no command waits for it."),

@@ -1,0 +1,198 @@
+"""From what the live loop tells to what rules of alerts look at.
+
+In:  `MarketUpdate`s whose prices stage ran at them.   Out: `Observation`s.
+Free of the clock; siblings that may not know each other meet here.
+
+A cascade is said to run from when an impulse is known on whose way contracts were closed (open
+interest fell, or forced closes burst), until the impulse has failed or run out of time; where it
+went on after a pause, until as long again after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from forcedflow.alerts.observation import CascadeSeen, ForecastSeen, Observation
+from forcedflow.asof import read_market
+from forcedflow.asof.features import read_liquidation_totals
+from forcedflow.errors import NoDataError
+from forcedflow.features.table import STEP_MS
+from forcedflow.live.market_state import MarketState
+from forcedflow.live.market_update import MarketUpdate
+from forcedflow.live.timed_stage import TimedStage
+from forcedflow.playbook.ignition import BARS, Ignition, find_ignitions
+from forcedflow.playbook.price_series import PriceSeries, series_of_market
+from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
+
+PRICES: Final = "prices"
+"""Name of the stage that observations need."""
+
+RECENT_MS: Final = 6 * HOUR_MS
+"""How far back impulses are told. [ms]"""
+
+# What thresholds of impulses are taken from, and the day that it begins in.
+_SERIES_MS: Final = BARS.history_ms + 2 * DAY_MS
+
+CASCADE_WORDS: Final = (
+    "a cascade here is an impulse of at least "
+    f"{BARS.impulse_sigma:g} σ in {BARS.window_ms // 60_000} min on whose way contracts were "
+    "closed by open interest or by feeds; over once it failed or ran out of time"
+)
+
+
+def prices_stage() -> TimedStage:
+    """Return the stage that holds a market's prices beside every bar close."""
+
+    def read(state: MarketState, at_ms: int) -> PriceSeries:
+        market = read_market(state.rows, state.instrument, at_ms)
+        told = read_liquidation_totals(state.rows, state.instrument, at_ms - _SERIES_MS, at_ms)
+        series = series_of_market(market, None if told.is_empty() else told)
+        return series.known_by(at_ms).since(at_ms - _SERIES_MS)
+
+    return TimedStage(PRICES, STEP_MS, read)
+
+
+ForecastsOf: TypeAlias = Callable[[MarketUpdate], tuple[ForecastSeen, ...]]
+"""From an update to the probabilities that it carries, each with what its budget allows."""
+
+
+class Observer:
+    """Makes observations of updates, each reaching back to the one before of its market.
+
+    Parameters
+    ----------
+    forecasts_of : callable, optional
+        What updates' forecasts say; without it rules about forecasts stay silent.
+    """
+
+    def __init__(self, forecasts_of: ForecastsOf | None = None) -> None:
+        self._forecasts_of = forecasts_of
+        self._before: dict[tuple[str, str], int] = {}
+
+    def observe(self, update: MarketUpdate) -> Observation | None:
+        """Return the observation of an update.
+
+        Parameters
+        ----------
+        update : MarketUpdate
+
+        Returns
+        -------
+        Observation or None
+            None where the market failed, its mark is not known, or its prices stage has yet to
+            run at this bar close: the update is told again once it has.
+        """
+        outcome = update.stages.get(PRICES)
+        if update.mark is None or outcome is None or outcome.at_ms != update.at_ms:
+            return None
+        name = (update.instrument.venue, update.instrument.symbol)
+        before_ms = self._before.get(name, update.at_ms)
+        self._before[name] = update.at_ms
+        seen = _of_update(update, update.mark)
+        if self._forecasts_of is not None:
+            seen = replace(seen, forecasts=self._forecasts_of(update))
+        series = outcome.value
+        if not isinstance(series, PriceSeries):
+            return seen
+        return _with_prices(seen, series, before_ms)
+
+
+def cascades_of(ignitions: Sequence[Ignition], at_ms: int) -> tuple[CascadeSeen, ...]:
+    """Return the cascades that impulses amount to, as known at a moment.
+
+    Parameters
+    ----------
+    ignitions : sequence of Ignition
+        As known at the moment.
+    at_ms : int
+        [UTC ms]
+    """
+    found = []
+    for ignition in ignitions:
+        closed = [ms for ms in (ignition.oi_drop_ms, ignition.burst_ms) if ms is not None]
+        if not closed:
+            continue
+        ended_ms = ignition.end_ms
+        if ended_ms is not None and ignition.outcome == "ignited":
+            ended_ms += BARS.life_ms
+        found.append(
+            CascadeSeen(
+                direction=ignition.direction,
+                started_ms=max(ignition.impulse_ms, min(closed)),
+                ended_ms=ended_ms if ended_ms is not None and ended_ms <= at_ms else None,
+                start_price=ignition.start_price,
+                words=CASCADE_WORDS,
+            )
+        )
+    return tuple(found)
+
+
+def _of_update(update: MarketUpdate, mark: float) -> Observation:
+    ages = tuple(
+        (source.table, None if source.age_ms is None else source.age_ms / SECOND_MS)
+        for source in update.sources
+        if source.age_ms is not None or source.table == "open_interest"
+    )
+    return Observation(
+        venue=update.instrument.venue,
+        symbol=update.instrument.symbol,
+        at_ms=update.at_ms,
+        mark=mark,
+        low=mark,
+        high=mark,
+        zones=update.zones,
+        readings=update.readings,
+        loading=update.loading,
+        ages=ages,
+        assumptions=(
+            "notional is estimated from open interest, volume and price, if touched",
+            *((f"feed: {update.badge}",) if update.badge != "LIVE" else ()),
+            *((update.problem,) if update.problem else ()),
+        ),
+        simulated=update.simulated,
+        tick_size=update.instrument.tick_size,
+    )
+
+
+def _with_prices(seen: Observation, series: PriceSeries, before_ms: int) -> Observation:
+    ignitions = tuple(
+        ignition
+        for ignition in find_ignitions(series)
+        if ignition.impulse_ms > seen.at_ms - RECENT_MS
+    )
+    since = series.since(before_ms + 1)
+    low, high = seen.low, seen.high
+    liquidated: tuple[float, float] | None = None
+    if since.size:
+        low, high = min(low, float(since.low.min())), max(high, float(since.high.max()))
+        if np.isfinite(since.forced_usd).any():
+            longs, shorts = np.nansum(since.forced_usd, axis=0).tolist()
+            liquidated = longs, shorts
+    return replace(
+        seen,
+        low=low,
+        high=high,
+        ignitions=ignitions,
+        cascades=cascades_of(ignitions, seen.at_ms),
+        liquidated_usd=liquidated,
+    )
+
+
+def check_prices(update: MarketUpdate) -> None:
+    """Refuse an update that cannot be observed, with the reason that it gives.
+
+    Raises
+    ------
+    NoDataError
+        If the market failed, or no mark is known.
+    """
+    if update.mark is None:
+        name = f"{update.instrument.venue} {update.instrument.symbol}"
+        raise NoDataError(
+            f"{name}: {update.problem or 'no open interest was known by then'}\n"
+            f"hint: forcedflow coverage {update.instrument.base}"
+        )
