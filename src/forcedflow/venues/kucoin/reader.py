@@ -20,11 +20,11 @@ from forcedflow.units import MINUTE_MS
 from forcedflow.venues.base import PRECEDENCE_STREAM
 from forcedflow.venues.connector import Request
 from forcedflow.venues.kucoin import parse_listing, parse_stream
-from forcedflow.venues.kucoin.marks import MinuteMarks
 from forcedflow.venues.kucoin.parse import decode
 from forcedflow.venues.kucoin.spec import BAR_LENGTHS, VENUE
 from forcedflow.venues.kucoin.stream import order_book_request
 from forcedflow.venues.row_buffer import RowBuffer
+from forcedflow.venues.sampled_bars import SampledBars
 from forcedflow.venues.sequenced_book import SequencedBook
 
 
@@ -43,6 +43,9 @@ _Asks: TypeAlias = tuple[Request, ...]
 _Route: TypeAlias = Callable[[_Message, RowBuffer], _Asks]
 
 _NOTHING: Final[_Asks] = ()
+# Mark and index price come every second, and bars of them cannot be asked for without a time.
+_FEWEST_SECONDS: Final = 30
+
 _NOT_MARKET: Final = frozenset({"welcome", "ack", "pong", "ping"})
 
 
@@ -204,16 +207,21 @@ class _State:
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
-        self._marks = MinuteMarks(instrument)
+        source = f"{VENUE}:instrument"
+        self._mark = SampledBars(instrument.symbol, "mark", source, _FEWEST_SECONDS)
+        self._index = SampledBars(instrument.symbol, "index", source, _FEWEST_SECONDS)
         self._estimate_minute = -1
 
     def clear(self) -> None:
-        self._marks.clear()
+        self._mark.clear()
+        self._index.clear()
         self._estimate_minute = -1
 
     def read(self, message: _Message, rows: RowBuffer) -> _Asks:
         if message.subject == "mark.index.price":
-            self._marks.take(parse_stream.parse_prices(message.data), rows)
+            prices = parse_stream.parse_prices(message.data)
+            self._mark.take(prices.at, prices.mark, rows)
+            self._index.take(prices.at, prices.index, rows)
         elif message.subject == "funding.rate":
             estimate = parse_stream.parse_estimate(message.data)
             minute = estimate.at // MINUTE_MS
