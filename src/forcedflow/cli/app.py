@@ -29,6 +29,7 @@ app = App(
 
 _COMMANDS = {
     "demo": ("demo", "Run a simulated market and show everything on it."),
+    "up": ("up", "Follow markets bar by bar: live, or the past of the lake once more."),
     "fetch": ("fetch", "Bring a venue's past into the lake: archives first, then HTTP."),
     "record": ("record", "Follow venues live into the lake, and keep their raw messages."),
     "import": ("import_", "Read vendor files into the lake."),
@@ -46,6 +47,7 @@ _COMMANDS = {
     "train": ("train", "Learn weights from realised liquidations and keep them."),
     "alerts": ("alerts", "Try rules on the past, send what fires, test targets, list them."),
     "scorecard": ("scorecard", "Score a product on data it never saw, beside its nulls."),
+    "serve": ("serve", "Serve the API and the dashboard over the lake."),
     "doctor": ("doctor", "Check the installation and the lake."),
     "warmup": ("warmup", "Compile the kernels once, so that no command waits for it."),
 }

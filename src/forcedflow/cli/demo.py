@@ -78,7 +78,7 @@ def run(
     json
         As headless, but print JSON.
     """
-    _refuse(seed=seed, speed=speed, days=days, traders=traders, lake=lake)
+    refuse_unfit(seed=seed, speed=speed, days=days, traders=traders, lake=lake)
     headless = headless or json
     draw = None
     if headless:
@@ -87,11 +87,11 @@ def run(
         draw = picture_writer()
     from forcedflow.store import Lake
 
-    with _folder(lake) as folder:
+    with lake_folder(lake) as folder:
         held = Lake(folder, create=True)
-        market, registry = _open(seed, scenario, speed, traders)
+        market, registry = open_market(seed, scenario, speed, traders)
         end_ms = market.opened_ms + days * _DAY_MS
-        _fill(held, market, registry, end_ms, days)
+        fill_lake(held, market, registry, end_ms, days)
         if draw is not None:
             # What becomes known at the very end belongs to the minute after it.
             instrument = _instrument(market, registry)
@@ -108,7 +108,7 @@ def run(
     return 0
 
 
-def _refuse(*, seed: int, speed: float, days: int, traders: int, lake: Path | None) -> None:
+def refuse_unfit(*, seed: int, speed: float, days: int, traders: int, lake: Path | None) -> None:
     """Refuse what cannot be run, before any waiting."""
     if seed < 0:
         raise UsageError(f"--seed {seed}: a seed is not negative")
@@ -124,7 +124,8 @@ def _refuse(*, seed: int, speed: float, days: int, traders: int, lake: Path | No
 
 
 @contextlib.contextmanager
-def _folder(lake: Path | None) -> Iterator[Path]:
+def lake_folder(lake: Path | None) -> Iterator[Path]:
+    """Give the folder of a simulated lake: the one named, or one that is gone at the end."""
     if lake is not None:
         yield lake
         return
@@ -132,7 +133,7 @@ def _folder(lake: Path | None) -> Iterator[Path]:
         yield Path(folder) / "lake"
 
 
-def _open(
+def open_market(
     seed: int, scenario: Scenario, speed: float, traders: int
 ) -> tuple[SandboxMarket, VenueRegistry]:
     """Return a market that is busy already, and its venues under their names."""
@@ -156,7 +157,7 @@ def _instrument(market: SandboxMarket, registry: VenueRegistry) -> Instrument:
     return registry.find(market.parameters.venues[0].name).instruments()[0]
 
 
-def _fill(
+def fill_lake(
     lake: Lake, market: SandboxMarket, registry: VenueRegistry, end_ms: int, days: int
 ) -> None:
     """Back-fill every venue, every instrument, from before the market opened."""
@@ -260,7 +261,7 @@ async def _follow(lake: Lake, market: SandboxMarket, registry: VenueRegistry) ->
     from forcedflow.report.screen import live_screen
     from forcedflow.tables import empty
 
-    _end_when_told()
+    end_when_told()
     screen, instrument = console(), _instrument(market, registry)
     mapped, zones = _map(lake, instrument, market.now_ms)
     forced = empty("liquidations")
@@ -308,7 +309,7 @@ async def _follow(lake: Lake, market: SandboxMarket, registry: VenueRegistry) ->
             live.update(shown, refresh=True)
 
 
-def _end_when_told() -> None:
+def end_when_told() -> None:
     """End as with Ctrl-C when the terminal closes, so that no temporary lake is left behind."""
     task = asyncio.current_task()
     if task is None or sys.platform == "win32":

@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+import polars as pl
+
 from forcedflow.errors import ForcedflowError, UsageError, VenueError
 from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.live.clock_skew import measure_skew
@@ -91,6 +93,7 @@ async def record(
     pace: Pace | None = None,
     now_ns: Callable[[], int] = time.time_ns,
     on_health: Callable[[RecordHealth], None] | None = None,
+    on_rows: Callable[[Mapping[str, pl.DataFrame]], None] | None = None,
     follow: Callable[[NetworkVenue, VenueRecorder], Follower] | None = None,
 ) -> RecordHealth:
     """Record venues until told to stop, and return how it went.
@@ -115,6 +118,8 @@ async def record(
         Local clock. [UTC ns]
     on_health : callable, optional
         Called about every second with how it goes.
+    on_rows : callable, optional
+        Given the rows of every write once they are in the lake, from a thread of its own.
     follow : callable, optional
         Makes the follower of a venue.
 
@@ -130,7 +135,7 @@ async def record(
     OSError, ForcedflowError
         If the lake cannot be written to for so long that memory would run out.
     """
-    recording = _Recording(lake, pace or Pace(), now_ns, on_health)
+    recording = _Recording(lake, pace or Pace(), now_ns, on_health, on_rows)
     plans = await asyncio.gather(
         *(asyncio.to_thread(_plan, venue, symbols, tables) for venue in venues),
         return_exceptions=True,
@@ -203,9 +208,10 @@ class _Recording:
         pace: Pace,
         now_ns: Callable[[], int],
         on_health: Callable[[RecordHealth], None] | None,
+        on_rows: Callable[[Mapping[str, pl.DataFrame]], None] | None,
     ) -> None:
         self._lake, self._pace, self._now_ns, self._on_health = lake, pace, now_ns, on_health
-        self._writer = RowWriter(lake)
+        self._writer = RowWriter(lake, on_rows)
         self._writing = asyncio.Lock()
         self._many_rows = asyncio.Event()
         self._disk = ThreadPoolExecutor(2, thread_name_prefix="forcedflow-disk")

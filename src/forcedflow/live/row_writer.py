@@ -10,6 +10,7 @@ each partition it touches; the lake merges those by itself at 64, and `compact` 
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Final
 
@@ -32,10 +33,15 @@ class RowWriter:
     ----------
     lake : Lake
         Where rows go.
+    on_written : callable, optional
+        Given the rows of every write once they are in the lake.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(
+        self, lake: Lake, on_written: Callable[[Mapping[str, pl.DataFrame]], None] | None = None
+    ) -> None:
         self._lake: Final = lake
+        self._on_written: Final = on_written
         self._lock: Final = Lock()
         self._added: deque[RowBuffer | Rows] = deque()
         self._unwritten: dict[str, list[pl.DataFrame]] = {}
@@ -128,6 +134,8 @@ class RowWriter:
                 raise
             return
         self._unwritten, self._unwritten_rows, self.problem = {}, 0, ""
+        if self._on_written is not None:
+            self._on_written(frames)
         self._changes = self._changes | {
             table: self._changes.get(table, TableChange()) + change
             for table, change in written.tables.items()

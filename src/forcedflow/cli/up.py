@@ -1,0 +1,384 @@
+"""``forcedflow up``: follow markets, bar by bar, live or over the past of the lake.
+
+In:  symbols, venues, a lake; or a past span of it.   Out: a table of markets; JSON by the line.
+Ctrl-C or a termination ends it in order; started again, it goes on from the lake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from forcedflow.cli.options import (
+    choose_instrument,
+    console,
+    open_lake,
+    parse_duration,
+    parse_time,
+    warn,
+)
+from forcedflow.errors import ForcedflowError, UsageError, VenueError
+
+if TYPE_CHECKING:
+    from forcedflow.instruments import Instrument
+    from forcedflow.live.bar_clock import Clock
+    from forcedflow.live.health import RecordHealth
+    from forcedflow.live.loop import LiveLoop, Subscriber
+    from forcedflow.live.market_update import MarketUpdate
+    from forcedflow.store import Lake
+    from forcedflow.venues.network import NetworkVenue
+
+_SANDBOX = "sandbox"
+# Simulated history that signals have enough of to be known.
+_SANDBOX_DAYS = 30
+_SANDBOX_TRADERS = 50_000
+# Rows reach the lake this often, well within the time that a bar close waits for them. [s]
+_ROWS_EVERY_S = 2.0
+
+Drive = Callable[["LiveLoop", asyncio.Event], Coroutine[Any, Any, int]]
+
+
+def run(
+    *symbols: str,
+    venue: str = "binance",
+    replay: Annotated[
+        tuple[str, str] | None, Parameter(help="First moment and end, itself excluded.")
+    ] = None,
+    speed: float | None = None,
+    back: str = "90d",
+    stream: bool = True,
+    cascade: str = "1h",
+    for_: Annotated[str | None, Parameter(name="--for")] = None,
+    lake: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Follow markets: back-fill, stream, and at every bar close clusters, signals, cascades.
+
+    Parameters
+    ----------
+    symbols
+        Contracts, such as BTC ETH.
+    venue
+        One or more, joined by commas; sandbox is a simulated market in a lake of its own.
+    speed
+        Seconds of the past, or simulated ones, per second; as fast as it goes by default for the
+        past, 60 for the sandbox.
+    back
+        How much of the past is brought into the lake first.
+    stream
+        Whether to ask venues at all; without, others who write into the lake are followed.
+    cascade
+        How often cascades are walked; 0 for never.
+    for_
+        How long, such as 10m or 8h; until Ctrl-C by default.
+    lake
+        Folder of the lake; the setting by default.
+    json
+        Print one line of JSON per update.
+    """
+    names = list(dict.fromkeys(name.strip().lower() for name in venue.split(",") if name.strip()))
+    if not names:
+        raise UsageError("no venue named\nhint: --venue binance,bybit")
+    every_ms = 0 if cascade == "0" else _multiple_of_a_bar(cascade)
+    for_s = None if for_ is None else parse_duration(for_) / 1000
+    follow = partial(_follow, every_ms=every_ms, for_s=for_s, json=json)
+    if replay is None and _SANDBOX in names:
+        if names != [_SANDBOX]:
+            raise UsageError("the sandbox is followed alone\nhint: --venue sandbox")
+        return _follow_sandbox(lake, 60.0 if speed is None else speed, follow)
+    if not symbols:
+        raise UsageError(f"no symbol given\nhint: forcedflow up BTC --venue {names[0]}")
+    if replay is not None:
+        return _replay(symbols, names, replay, math.inf if speed is None else speed, lake, follow)
+    if speed is not None:
+        raise UsageError("--speed is of the past or of the sandbox\nhint: --replay FROM TO")
+    if not stream:
+        held = open_lake(lake)
+        markets = [choose_instrument(held, symbol, name) for name in names for symbol in symbols]
+        return follow(held, markets, _reading_again)
+    return _follow_venues(symbols, names, parse_duration(back), lake, follow)
+
+
+def _multiple_of_a_bar(stated: str) -> int:
+    from forcedflow.features.table import STEP_MS
+
+    every_ms = parse_duration(stated)
+    if every_ms % STEP_MS:
+        raise UsageError(f"--cascade {stated}: a multiple of 5m, the length of a bar, or 0")
+    return every_ms
+
+
+def _follow(
+    lake: Lake,
+    markets: Sequence[Instrument],
+    drive: Drive,
+    *,
+    every_ms: int,
+    for_s: float | None,
+    json: bool,
+    is_replay: bool = False,
+) -> int:
+    """Follow markets until whatever drives them ends, and return the exit status."""
+    from forcedflow.live.loop import LiveLoop
+    from forcedflow.live.timed_stage import cascade_stage
+
+    stages = [cascade_stage(lake, every_ms)] if every_ms else []
+    loop = LiveLoop(lake, markets, stages=stages, is_replay=is_replay)
+    with _shown(json=json) as show:
+        loop.subscribers.append(show)
+        try:
+            return asyncio.run(_until_told(loop, drive, for_s))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+async def _until_told(loop: LiveLoop, drive: Drive, for_s: float | None) -> int:
+    """Follow until the time is up or a signal comes; a second one does not wait."""
+    running, stop, task = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
+
+    def end() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        stop.set()
+
+    if sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            running.add_signal_handler(number, end)
+    if for_s is not None:
+        running.call_later(for_s, stop.set)
+    return await drive(loop, stop)
+
+
+def _replay(
+    symbols: Sequence[str],
+    names: Sequence[str],
+    span: tuple[str, str],
+    speed: float,
+    lake: Path | None,
+    follow: Callable[..., int],
+) -> int:
+    from forcedflow.live.bar_clock import replay
+
+    start_ms, end_ms = (parse_time(text) for text in span)
+    held = open_lake(lake)
+    markets = [choose_instrument(held, symbol, name) for name in names for symbol in symbols]
+
+    async def drive(loop: LiveLoop, stop: asyncio.Event) -> int:
+        await replay(loop, start_ms, end_ms, speed, _wall_clock(), stop)
+        return 0
+
+    return follow(held, markets, drive, is_replay=True)
+
+
+async def _reading_again(loop: LiveLoop, stop: asyncio.Event) -> int:
+    from forcedflow.live.bar_clock import follow_clock
+
+    # Others write in their own time: a recording a few times a minute.
+    await follow_clock(loop, _wall_clock(), stop, grace_ms=30_000, reads_again=True)
+    return 0
+
+
+def _follow_venues(
+    symbols: Sequence[str],
+    names: Sequence[str],
+    back_ms: int,
+    lake: Path | None,
+    follow: Callable[..., int],
+) -> int:
+    """Bring the past in while the present is recorded, then follow both."""
+    from forcedflow.settings import read_settings
+    from forcedflow.venues.http import HttpClient
+    from forcedflow.venues.network import connect_venue
+
+    settings = read_settings()
+    venues = [connect_venue(name, settings) for name in names]
+    held = open_lake(lake, create=True)
+    markets = [choose_instrument(held, symbol, name) for name in names for symbol in symbols]
+    try:
+        return follow(held, markets, partial(_record_and_follow, venues, symbols, held, back_ms))
+    finally:
+        # Threads that wait for a limit give up, so that an interruption ends soon.
+        for venue in venues:
+            if isinstance(venue.http, HttpClient):
+                venue.http.close()
+
+
+async def _record_and_follow(
+    venues: Sequence[NetworkVenue],
+    symbols: Sequence[str],
+    lake: Lake,
+    back_ms: int,
+    loop: LiveLoop,
+    stop: asyncio.Event,
+) -> int:
+    from forcedflow.live.bar_clock import follow_clock
+    from forcedflow.live.recorder import Pace, record
+    from forcedflow.venues.fetch_plan import LARGE_TABLES
+
+    def heed(health: RecordHealth) -> None:
+        for venue in health.venues:
+            loop.say(venue.venue, venue.problem.partition("\n")[0])
+
+    tables = {name for venue in venues for name in venue.capabilities.streamed} - {"trades"}
+    recording = asyncio.create_task(
+        record(
+            venues,
+            symbols,
+            lake,
+            tables=sorted(tables),
+            stop=stop,
+            pace=Pace(rows_s=_ROWS_EVERY_S),
+            on_health=heed,
+            on_rows=loop.add,
+        )
+    )
+    try:
+        for venue in venues:
+            wanted = sorted(venue.capabilities.backfilled - LARGE_TABLES)
+            await asyncio.to_thread(_bring_in, venue, symbols, wanted, lake, back_ms)
+        following = asyncio.create_task(follow_clock(loop, _wall_clock(), stop))
+        await asyncio.wait([recording, following], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await following
+    finally:
+        stop.set()
+        health = await recording
+    return VenueError.exit_code if health.all_failed else 0
+
+
+def _bring_in(
+    venue: NetworkVenue, symbols: Sequence[str], tables: Sequence[str], lake: Lake, back_ms: int
+) -> None:
+    """Fetch the past of one venue; what cannot be had is said, and the present followed."""
+    from forcedflow.venues.fetch import fetch
+    from forcedflow.venues.network import BACKFILL_INTERVAL_MS
+
+    now_ms = _wall_clock().now_ms()
+    start_ms = now_ms - back_ms
+    listed = [symbol for symbol in symbols if _is_listed(venue, symbol)]
+    try:
+        if not listed:
+            return
+        report = fetch(
+            lake,
+            venue.connector,
+            venue.http,
+            tables,
+            listed,
+            start_ms,
+            now_ms,
+            BACKFILL_INTERVAL_MS,
+        )
+    except ForcedflowError as error:
+        warn(f"{venue.name}: the past was not brought in: {error}")
+        return
+    for text in (*report.refusals, *report.warnings):
+        warn(text)
+    if report.failures:
+        first = report.failures[0]
+        warn(
+            f"{venue.name}: {len(report.failures)} pieces of the past could not be had, "
+            f"such as {first.name}: {first.error}\nhint: forcedflow fetch asks for them again"
+        )
+
+
+def _is_listed(venue: NetworkVenue, symbol: str) -> bool:
+    from forcedflow.instruments import parse_symbol
+
+    try:
+        wanted = parse_symbol(symbol, venue.name).symbol
+        return any(listed.symbol == wanted for listed in venue.instruments())
+    except UsageError:
+        return False
+    except VenueError:
+        return True  # nobody can say; an archive may answer all the same
+
+
+def _follow_sandbox(lake: Path | None, speed: float, follow: Callable[..., int]) -> int:
+    """Follow the three venues of a simulated market, in a lake of their own."""
+    from forcedflow.cli.demo import fill_lake, lake_folder, open_market, refuse_unfit
+    from forcedflow.live.bar_clock import follow_streams
+    from forcedflow.store import Lake
+
+    traders = _SANDBOX_TRADERS
+    refuse_unfit(seed=0, speed=speed, days=_SANDBOX_DAYS, traders=traders, lake=lake)
+    with lake_folder(lake) as folder:
+        held = Lake(folder, create=True)
+        market, registry = open_market(0, "calm", speed, traders)
+        end_ms = market.opened_ms + _SANDBOX_DAYS * 86_400_000
+        fill_lake(held, market, registry, end_ms, _SANDBOX_DAYS)
+        venues = [registry.find(name) for name in registry.names]
+
+        async def drive(loop: LiveLoop, stop: asyncio.Event) -> int:
+            async with contextlib.AsyncExitStack() as stack:
+                streams = []
+                for venue in venues:
+                    for instrument in venue.instruments():
+                        tables = sorted(venue.capabilities.streamed - {"order_book"})
+                        stream = venue.stream(tables, instrument.symbol)
+                        streams.append(await stack.enter_async_context(contextlib.aclosing(stream)))
+                await follow_streams(loop, held, streams, lambda: market.now_ms, stop)
+            return 0
+
+        return follow(held, [venue.instruments()[0] for venue in venues], drive)
+
+
+def _wall_clock() -> Clock:
+    from forcedflow.live.bar_clock import Clock
+
+    return Clock(lambda: round(datetime.now(UTC).timestamp() * 1000))
+
+
+@contextlib.contextmanager
+def _shown(*, json: bool) -> Iterator[Subscriber]:
+    """Show updates: as a table on a terminal, else as a line each."""
+    from forcedflow import log
+
+    log.configure(as_json=json)
+    if json:
+        yield _print_line
+        return
+    from forcedflow.cli.up_screen import market_line, markets_table
+
+    newest: dict[Instrument, MarketUpdate] = {}
+    screen = console()
+    if not screen.is_terminal:
+        said: dict[Instrument, int] = {}
+
+        def say(update: MarketUpdate) -> None:
+            # The same bar close is told again once its stages have run.
+            if said.get(update.instrument) != update.at_ms:
+                said[update.instrument] = update.at_ms
+                sys.stdout.write(market_line(update) + "\n")
+                sys.stdout.flush()
+
+        yield say
+        return
+    from rich.live import Live
+
+    with Live(console=screen, auto_refresh=False) as live:
+        log.configure()  # within, so that events stand above the table
+
+        def show(update: MarketUpdate) -> None:
+            newest[update.instrument] = update
+            live.update(markets_table(list(newest.values())), refresh=True)
+
+        yield show
+    log.configure()
+
+
+def _print_line(update: MarketUpdate) -> None:
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(update.row()).decode() + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,106 @@
+"""Markets that are followed, for people: one table of them all.
+
+In:  `MarketUpdate`s.   Out: renderables and lines of text.
+Free of the clock: ages are those of the bar close.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from forcedflow.cli.options import iso_time
+from forcedflow.report import palette
+from forcedflow.units import SIDES, Side, format_age, format_price, format_usd
+
+if TYPE_CHECKING:
+    from forcedflow.live.market_update import MarketUpdate
+
+_BADGES = {
+    "LIVE": f"bold {palette.LONG}",
+    "PARTIAL": f"bold {palette.WARNING}",
+    "STALE": "bold red",
+    "REPLAY": "bold cyan",
+}
+CLAIMS = "clusters are estimates: closed by force if touched, no forecast that they will be"
+
+
+def markets_table(updates: Sequence[MarketUpdate]) -> Group:
+    """Return one line per market, with what is wrong below."""
+    simulated = any(update.simulated for update in updates)
+    table = Table(
+        title="SIMULATED" if simulated else None,
+        title_style="bold",
+        title_justify="left",
+        box=None,
+        padding=(0, 1),
+    )
+    for name in ("market", "badge"):
+        table.add_column(name, no_wrap=True)
+    for name in ("bar", "OI age", "mark", "cluster below", "cluster above", "loading"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("signals on")
+    for update in updates:
+        table.add_row(*_cells(update))
+    lines: list[Table | Text] = [table]
+    for update in updates:
+        late = [source.table for source in update.sources if source.is_late]
+        if update.problem or late:
+            words = update.problem or f"late: {', '.join(late)}"
+            lines.append(Text(f"{_name(update)}: {words}", "dim"))
+    lines.append(Text(CLAIMS, "dim"))
+    return Group(*lines)
+
+
+def market_line(update: MarketUpdate) -> str:
+    """Return one line that says how a market stands."""
+    below, above = (_cluster(update, side).plain for side in SIDES)
+    simulated = "SIMULATED " if update.simulated else ""
+    problem = f"; {update.problem}" if update.problem else ""
+    return (
+        f"{iso_time(update.at_ms)} {simulated}{update.badge} {_name(update)} {_mark(update)}; "
+        f"below {below}; above {above}; loading {_score(update)}{problem}"
+    )
+
+
+def _cells(update: MarketUpdate) -> tuple[Text | str, ...]:
+    age = next((one.age_ms for one in update.sources if one.table == "open_interest"), None)
+    return (
+        _name(update),
+        Text(update.badge, _BADGES[update.badge]),
+        iso_time(update.at_ms)[11:16],
+        "–" if age is None else format_age(age),
+        _mark(update),
+        *(_cluster(update, side) for side in SIDES),
+        _score(update),
+        ", ".join(update.loading.on) if update.loading is not None else "",
+    )
+
+
+def _name(update: MarketUpdate) -> str:
+    return f"{update.instrument.venue} {update.instrument.symbol}"
+
+
+def _mark(update: MarketUpdate) -> str:
+    if update.mark is None:
+        return "–"
+    return format_price(update.mark, update.instrument.tick_size)
+
+
+def _cluster(update: MarketUpdate, side: Side) -> Text:
+    zone = update.nearest(side)
+    if zone is None:
+        return Text("–")
+    color = palette.LONG if side == "long" else palette.SHORT
+    return Text(f"{zone.distance_pct:+.1f} % {format_usd(zone.notional_usd)}", color)
+
+
+def _score(update: MarketUpdate) -> str:
+    if update.loading is None or math.isnan(update.loading.score):
+        return "–"
+    return f"{update.loading.score:.0f}"
