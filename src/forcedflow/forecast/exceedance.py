@@ -234,7 +234,7 @@ def _bring(simulated: F8x2, label: F8x2, weight: F8x2) -> tuple[F8, float]:
     stretches = simulated.shape[1]
     centre = float(simulated.mean())
     beta = np.concatenate([np.full(stretches, -5.0), [1.0]])
-    pull = np.concatenate([np.full(stretches, 1e-3), [_SLOPE_PRIOR]])
+    pull = np.concatenate([np.full(stretches, 0.5), [_SLOPE_PRIOR]])
     start = np.concatenate([np.full(stretches, -5.0), [0.0]])
     target = np.where(known, label, 0.0)
     used = np.where(known, weight, 0.0)

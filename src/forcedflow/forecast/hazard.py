@@ -39,6 +39,8 @@ HINGED: tuple[str, ...] = ("sigma_1h", "sigma_24h", "range_4h", "move_1h", "oi_r
 """Inputs whose say may bend, beyond one spread either side of the middle."""
 
 _DENSE = 12_000
+# Without an event the odds would fall without end: half a moment holds them where they began.
+_ANCHOR = 0.5
 _NEWTON = 30
 _TOLERANCE = 1e-4
 
@@ -77,11 +79,11 @@ class RidgeHazard:
 
     def hazard(self, course: Course, direction: int) -> F8x2:
         """Return the hazard of every stretch, shape (n, 4)."""
-        inputs = _design(course.turned(direction), self.standard, self.hinged) @ self.weights
+        inputs = lay_design(course.turned(direction), self.standard, self.hinged) @ self.weights
         own = self.market.get(course.market, 0.0) + self.way[direction]
         odds = self.shift + own + inputs[:, None] * self.fading
         if self.floor is not None:
-            odds = odds + _log_odds(self.floor.hazard(course, direction))
+            odds = odds + hazard_log_odds(self.floor.hazard(course, direction))
         return np.asarray(1 / (1 + np.exp(-odds)))
 
     def contributions(self, course: Course, direction: int) -> dict[str, F8x2]:
@@ -94,7 +96,7 @@ class RidgeHazard:
             floor's log odds under ``climatology`` where there is one. Together with the shift they
             are the log odds, exactly.
         """
-        design = _design(course.turned(direction), self.standard, self.hinged) * self.weights
+        design = lay_design(course.turned(direction), self.standard, self.hinged) * self.weights
         names = [*self.standard.names, *(name for name in self.hinged for _ in range(2))]
         found: dict[str, F8x2] = {}
         for family, members in FAMILIES.items():
@@ -104,7 +106,7 @@ class RidgeHazard:
         own = self.market.get(course.market, 0.0) + self.way[direction]
         found["history"] = np.full((course.times_ms.size, len(STRETCHES_H)), own)
         if self.floor is not None:
-            found["climatology"] = _log_odds(self.floor.hazard(course, direction))
+            found["climatology"] = hazard_log_odds(self.floor.hazard(course, direction))
         return found
 
     def to_plain(self) -> dict[str, Any]:
@@ -193,7 +195,7 @@ def fit_ridge(
     bent = tuple(name for name in hinged if name in names)
     floor = fit_climatology(samples) if floored else None
     markets = sorted({one.course.market for one in samples})
-    data = _stack(samples, standard, bent, floor, markets)
+    data = stack_rows(samples, standard, bent, floor, markets)
     inputs = len(names) + 2 * len(bent)
     pull = np.full(data.design.shape[1], POOLING)
     pull[:inputs] = penalty
@@ -214,13 +216,31 @@ def fit_ridge(
     )
 
 
-def _stack(
+def stack_rows(
     samples: Sequence[Sample],
     standard: Standard,
     hinged: tuple[str, ...],
     floor: Climatology | None,
     markets: Sequence[str],
 ) -> Stacked:
+    """Return the rows of a fit, both directions of every market under each other.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Moments of the fit alone.
+    standard : Standard
+    hinged : tuple of str
+    floor : Climatology, optional
+        Whose log odds are the offset; without one it is 0.
+    markets : sequence of str
+        In the order of their columns.
+
+    Notes
+    -----
+    Of more than 12,000 rows, moments that no event followed within the day are thinned evenly and
+    weigh more by as much.
+    """
     total = 2 * sum(one.course.times_ms.size for one in samples)
     every = max(1, round(total / _DENSE))
     designs, labels, weights, offsets = [], [], [], []
@@ -231,7 +251,7 @@ def _stack(
             quiet = ~(np.nan_to_num(label) > 0).any(axis=1)
             kept = (~quiet | (np.arange(quiet.size) % every == 0)) & known.any(axis=1)
             course = one.course.cut(kept)
-            inputs = _design(course.turned(direction), standard, hinged)
+            inputs = lay_design(course.turned(direction), standard, hinged)
             belongs = np.zeros((inputs.shape[0], len(markets) + 2))
             belongs[:, markets.index(course.market)] = 1.0
             belongs[:, len(markets) + direction] = 1.0
@@ -242,7 +262,7 @@ def _stack(
             offsets.append(
                 np.zeros_like(scale)
                 if floor is None
-                else _log_odds(floor.hazard(course, direction))
+                else hazard_log_odds(floor.hazard(course, direction))
             )
     return Stacked(*(np.concatenate(part) for part in (designs, labels, weights, offsets)))
 
@@ -251,7 +271,7 @@ def _newton(data: Stacked, pull: F8) -> tuple[F8, F8]:
     """Return the shifts and the weights that are likeliest under the pulls."""
     q, stretches = data.design.shape[1], data.label.shape[1]
     beta = np.zeros(q)
-    shift = _shifts(data)
+    start = shift = _shifts(data)
     for _ in range(_NEWTON):
         odds = data.offset + shift + (data.design @ beta)[:, None]
         p = 1 / (1 + np.exp(-odds))
@@ -261,8 +281,9 @@ def _newton(data: Stacked, pull: F8) -> tuple[F8, F8]:
         hessian[:q, :q] = (data.design * together[:, None]).T @ data.design + np.diag(pull)
         hessian[:q, q:] = data.design.T @ curve
         hessian[q:, :q] = hessian[:q, q:].T
-        hessian[q:, q:] = np.diag(curve.sum(axis=0) + 1e-6)
-        slope = np.concatenate([data.design.T @ miss.sum(axis=1) - pull * beta, miss.sum(axis=0)])
+        hessian[q:, q:] = np.diag(curve.sum(axis=0) + _ANCHOR)
+        level = miss.sum(axis=0) - _ANCHOR * (shift - start)
+        slope = np.concatenate([data.design.T @ miss.sum(axis=1) - pull * beta, level])
         step = np.clip(np.linalg.solve(hessian, slope), -1, 1)
         beta, shift = beta + step[:q], shift + step[q:]
         if np.abs(step).max() < _TOLERANCE:
@@ -286,10 +307,15 @@ def _fade(data: Stacked, shift: F8, own: F8, said: F8) -> tuple[F8, F8]:
         for _ in range(_NEWTON):
             p = 1 / (1 + np.exp(-(offset + shifts[k] + fading[k] * said)))
             miss, curve = weight * (label - p), weight * p * (1 - p)
-            slope = np.array([miss.sum(), (miss * said).sum() - FADING * (fading[k] - 1)])
+            slope = np.array(
+                [
+                    miss.sum() - _ANCHOR * (shifts[k] - shift[k]),
+                    (miss * said).sum() - FADING * (fading[k] - 1),
+                ]
+            )
             cross = (curve * said).sum()
             hessian = np.array(
-                [[curve.sum() + 1e-6, cross], [cross, (curve * said**2).sum() + FADING]]
+                [[curve.sum() + _ANCHOR, cross], [cross, (curve * said**2).sum() + FADING]]
             )
             step = np.clip(np.linalg.solve(hessian, slope), -1, 1)
             shifts[k] += step[0]
@@ -300,13 +326,14 @@ def _fade(data: Stacked, shift: F8, own: F8, said: F8) -> tuple[F8, F8]:
     return shifts, np.maximum(fading, 0.0)
 
 
-def _design(rows: Rows, standard: Standard, hinged: tuple[str, ...]) -> F8x2:
+def lay_design(rows: Rows, standard: Standard, hinged: tuple[str, ...]) -> F8x2:
     """Return inputs on one scale with the further pieces of the hinged ones, shape (n, p)."""
     plain = standard.apply(rows)
     bent = plain[:, [standard.names.index(name) for name in hinged]]
     pieces = np.stack([np.maximum(bent - 1, 0), np.maximum(-bent - 1, 0)], axis=2)
-    return np.concatenate([plain, pieces.reshape(plain.shape[0], -1)], axis=1)
+    return np.concatenate([plain, pieces.reshape(plain.shape[0], 2 * len(hinged))], axis=1)
 
 
-def _log_odds(hazard: F8x2) -> F8x2:
+def hazard_log_odds(hazard: F8x2) -> F8x2:
+    """Return log odds, same shape."""
     return np.asarray(np.log(hazard / (1 - hazard)))

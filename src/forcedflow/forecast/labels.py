@@ -61,6 +61,11 @@ class Labels:
     sign: I8
     ahead_ms: int
 
+    @property
+    def known(self) -> Bools:
+        """Return which moments have a label of some stretch in some direction, shape (n,)."""
+        return np.asarray(~np.isnan(self.hazard).all(axis=(0, 2)))
+
     def within(self, direction: int) -> F8x2:
         """Return whether an event began within each horizon, shape (n, 4); NaN where unknown."""
         hazard = self.hazard[direction]
