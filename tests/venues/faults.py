@@ -14,7 +14,7 @@ import pytest
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
-VENUES: Final = ("binance", "bybit", "hyperliquid", "kucoin", "okx")
+VENUES: Final = ("binance", "bybit", "gate", "hyperliquid", "kucoin", "mexc", "okx")
 
 EXACT = "rows exact"
 
@@ -49,7 +49,9 @@ _ALL: Final = (
         {
             "binance": f"{EXACT}; linear and inverse in base coins",
             "bybit": f"{EXACT}; linear and inverse in base coins; open interest one-sided",
+            "gate": f"{EXACT}; contracts in base coins; sides from orders; open interest one-sided",
             "hyperliquid": f"{EXACT}; open interest one-sided",
+            "mexc": f"{EXACT}; contracts in base coins; no liquidations printed",
             "kucoin": f"{EXACT}; contracts in base coins; no liquidations printed",
             "okx": f"{EXACT}; contracts in base coins; open interest one-sided",
         },
@@ -60,7 +62,9 @@ _ALL: Final = (
         {
             "binance": EXACT,
             "bybit": EXACT,
+            "gate": EXACT,
             "hyperliquid": f"{EXACT}; positions of every account that traded",
+            "mexc": f"{EXACT}: trades, as no liquidations are printed",
             "kucoin": f"{EXACT}: trades, as no liquidations are printed",
             "okx": EXACT,
         },
@@ -73,7 +77,11 @@ _ALL: Final = (
             " trades repaired by REST",
             "bybit": "first half exact; lost liquidations reported as a gap;"
             " trades repaired by REST as far as its last thousand reach, else reported",
+            "gate": "first half exact; lost liquidations reported as a gap;"
+            " trades repaired by REST",
             "hyperliquid": "first half exact; lost trades reported as a gap",
+            "mexc": "first half exact; lost trades reported as a gap, as its last hundred"
+            " do not reach so far",
             "kucoin": "first half exact; lost trades reported as a gap, as its last hundred"
             " do not reach so far",
             "okx": "first half exact; lost liquidations reported as a gap, of which the venue"
@@ -114,7 +122,9 @@ _ALL: Final = (
         {
             "binance": "made anew; lost liquidations reported as a gap; trades repaired by REST",
             "bybit": "made anew; lost liquidations reported as a gap; trades repaired by REST",
+            "gate": "made anew; lost liquidations reported as a gap; trades repaired by REST",
             "hyperliquid": "made anew; lost trades reported as a gap",
+            "mexc": "made anew; lost trades reported as a gap",
             "kucoin": "made anew; lost trades reported as a gap",
             "okx": "made anew; lost liquidations reported as a gap, of which the venue repeats"
             " the last; trades repaired by REST",
@@ -126,7 +136,9 @@ _ALL: Final = (
         {
             "binance": "no false book kept; healed by a REST snapshot",
             "bybit": "no false book kept; healed by a REST snapshot",
+            "gate": "no false book kept; healed by a REST snapshot",
             "hyperliquid": f"{EXACT}: each message is the whole book",
+            "mexc": "no false book kept; healed by a REST snapshot",
             "kucoin": "no false book kept; healed by a REST snapshot",
             "okx": "no false book kept; healed by a REST snapshot under the changes held",
         },

@@ -19,8 +19,10 @@ import polars as pl
 from tests.venues.fakes.binance import FakeBinance
 from tests.venues.fakes.bybit import FakeBybit
 from tests.venues.fakes.exchange import PATIENCE_S, FakeExchange
+from tests.venues.fakes.gate import FakeGate
 from tests.venues.fakes.hyperliquid import FakeHyperliquid
 from tests.venues.fakes.kucoin import FakeKucoin
+from tests.venues.fakes.mexc import FakeMexc
 from tests.venues.fakes.okx import FakeOkx
 from tests.venues.fakes.promises import Row
 
@@ -33,9 +35,11 @@ from forcedflow.venues.binance import BinanceConnector
 from forcedflow.venues.bybit import BybitConnector
 from forcedflow.venues.connector import Connector, Feed, Poll
 from forcedflow.venues.follow import Follower
+from forcedflow.venues.gate import GateConnector
 from forcedflow.venues.http import HttpClient
 from forcedflow.venues.hyperliquid import HyperliquidConnector
 from forcedflow.venues.kucoin import KucoinConnector
+from forcedflow.venues.mexc import MexcConnector
 from forcedflow.venues.network import NetworkVenue
 from forcedflow.venues.okx import OkxConnector
 from forcedflow.venues.websocket import Patience
@@ -43,15 +47,19 @@ from forcedflow.venues.websocket import Patience
 _CONNECTORS: dict[str, Any] = {
     "binance": BinanceConnector,
     "bybit": BybitConnector,
+    "gate": GateConnector,
     "hyperliquid": HyperliquidConnector,
     "kucoin": KucoinConnector,
+    "mexc": MexcConnector,
     "okx": OkxConnector,
 }
 _FAKES: dict[str, type[FakeExchange]] = {
     "binance": FakeBinance,
     "bybit": FakeBybit,
+    "gate": FakeGate,
     "hyperliquid": FakeHyperliquid,
     "kucoin": FakeKucoin,
+    "mexc": FakeMexc,
     "okx": FakeOkx,
 }
 
@@ -71,6 +79,13 @@ CHANNELS: dict[str, dict[str, str]] = {
         "funding": "tickers.BTCUSDT",
         "order_book": "orderbook.",
     },
+    "gate": {
+        "trades": "futures.trades BTC_USDT",
+        "liquidations": "futures.public_liquidates BTC_USDT",
+        "klines": "futures.candlesticks 1m BTC_USDT",
+        "funding": "futures.tickers BTC_USDT",
+        "order_book": "futures.obu ob.BTC_USDT.",
+    },
     "hyperliquid": {
         "trades": "trades",
         "klines": "candle 1m",
@@ -84,6 +99,13 @@ CHANNELS: dict[str, dict[str, str]] = {
         "klines": "/contractMarket/limitCandle:XBTUSDTM_1min",
         "funding": "/contract/instrument:XBTUSDTM",
         "order_book": "/contractMarket/level2:XBTUSDTM",
+    },
+    "mexc": {
+        "trades": "deal BTC_USDT",
+        "klines": "kline BTC_USDT Min1",
+        "open_interest": "ticker BTC_USDT",
+        "funding": "ticker BTC_USDT",
+        "order_book": "depth BTC_USDT",
     },
     "okx": {
         "trades": "trades-all BTC-USDT-SWAP",

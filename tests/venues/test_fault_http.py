@@ -15,7 +15,9 @@ from tests.venues.recording import Recording, assert_rows, fake_exchange
 BODIES = {
     "binance": b'{"code":-1003,"msg":"Too many requests."}',
     "bybit": b'{"retCode":10006,"retMsg":"Too many visits!"}',
+    "gate": b'{"label":"TOO_MANY_REQUESTS","message":"Request Rate limit Exceeded"}',
     "hyperliquid": b"null",
+    "mexc": b'{"success":false,"code":510,"message":"Requests are too frequent"}',
     "kucoin": b'{"code":"429000","msg":"Too many requests"}',
     "okx": b'{"code":"50011","msg":"Too Many Requests","data":[]}',
 }

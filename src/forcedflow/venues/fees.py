@@ -41,6 +41,7 @@ TAKER_FEES: Final = {
     "gate": TakerFee(0.00075, "taker_fee_rate of the contract endpoint", _READ_ON),
     "kucoin": TakerFee(0.0006, "takerFeeRate of the contract endpoint", _READ_ON),
     "bitget": TakerFee(0.0006, _CCXT, _READ_ON),
+    "mexc": TakerFee(0.0002, "takerFeeRate of BTC_USDT at the contract endpoint", "2026-09-15"),
     "hyperliquid": TakerFee(0.00045, f"perpetuals, tier 0: {_CCXT}", _READ_ON),
 }
 """By venue, linear perpetuals."""

@@ -36,8 +36,10 @@ BACKFILL_INTERVAL_MS: Final = 300_000
 CONNECTORS: Final = {
     "binance": ("forcedflow.venues.binance", "BinanceConnector"),
     "bybit": ("forcedflow.venues.bybit", "BybitConnector"),
+    "gate": ("forcedflow.venues.gate", "GateConnector"),
     "hyperliquid": ("forcedflow.venues.hyperliquid", "HyperliquidConnector"),
     "kucoin": ("forcedflow.venues.kucoin", "KucoinConnector"),
+    "mexc": ("forcedflow.venues.mexc", "MexcConnector"),
     "okx": ("forcedflow.venues.okx", "OkxConnector"),
 }
 """Where each venue's connector is, imported when it is first asked for."""

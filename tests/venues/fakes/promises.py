@@ -42,7 +42,8 @@ class Terms:
     completeness: str
     has_taker_volume: bool
     has_trade_count: bool
-    has_quote_volume: bool
+    # None where bars have it over HTTP and not on the stream.
+    has_quote_volume: bool | None
     has_reference_bars: bool = True
     repairs_trades: bool = True
     polled: tuple[str, ...] = ()
@@ -76,6 +77,17 @@ TERMS: Final[dict[str, Terms]] = {
         has_quote_volume=True,
         polled=("mark-price-kline", "index-price-kline"),
     ),
+    "gate": Terms(
+        {"linear": "BTC/USDT:USDT"},
+        0.0,
+        str,
+        "order",
+        "complete",
+        has_taker_volume=False,
+        has_trade_count=False,
+        has_quote_volume=None,
+        polled=("candlesticks/mark_BTC_USDT", "candlesticks/index_BTC_USDT", "tickers"),
+    ),
     "hyperliquid": Terms(
         {"linear": "BTC/USDC:USDC"},
         0.0,
@@ -100,6 +112,18 @@ TERMS: Final[dict[str, Terms]] = {
         has_reference_bars=False,
         repairs_trades=False,
         polled=("contracts/XBTUSDTM",),
+    ),
+    "mexc": Terms(
+        {"linear": "BTC/USDT:USDT"},
+        0.0,
+        str,
+        None,
+        "none",
+        has_taker_volume=False,
+        has_trade_count=False,
+        has_quote_volume=True,
+        repairs_trades=False,
+        polled=("kline/fair_price/BTC_USDT", "kline/index_price/BTC_USDT"),
     ),
     "okx": Terms(
         {"linear": "BTC/USDT:USDT", "inverse": "BTC/USD:BTC"},
@@ -180,11 +204,12 @@ def klines(venue: str, facts: Iterable[Fact]) -> list[Row]:
                 "low": fact.low,
                 "close": fact.close,
                 "volume": fact.turnover if inverse else fact.volume,
-                "quote_volume": usd if terms.has_quote_volume else None,
                 "taker_buy_volume": taken if terms.has_taker_volume else None,
                 "trade_count": fact.trade_count if terms.has_trade_count else None,
             }
         )
+        if terms.has_quote_volume is not None:
+            rows[-1]["quote_volume"] = usd if terms.has_quote_volume else None
     return rows
 
 
