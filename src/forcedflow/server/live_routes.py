@@ -1,0 +1,176 @@
+"""Endpoints of what runs: the stream of events, health, metrics.
+
+In:  requests.   Out: events as they come; how current everything is.
+Free of what the events say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Response
+from starlette.types import Receive, Scope, Send
+
+from forcedflow import __version__
+from forcedflow.answers.times import iso_time
+from forcedflow.server.answer_cache import AnswerCache
+from forcedflow.server.desk import Desk
+from forcedflow.server.event_stream import Choice, EventStream, Listener
+from forcedflow.server.metrics import MEDIA_TYPE, Metrics
+from forcedflow.server.reply import JSON, other
+
+KEEP_ALIVE_S = 15.0
+STUCK_S = 60.0
+"""A connection that takes nothing for so long is given up."""
+
+
+class EventResponse(Response):
+    """A connection that hears events until it, or the server, ends.
+
+    Parameters
+    ----------
+    stream : EventStream
+    choice : Choice
+    last_id : str or None
+        Of the last event heard.
+    keep_alive_s : float
+        A comment is sent after so much silence. [s]
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        stream: EventStream,
+        choice: Choice,
+        last_id: str | None,
+        keep_alive_s: float = KEEP_ALIVE_S,
+    ) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._stream, self._keep_alive_s = stream, keep_alive_s
+        # Refused here, where there can still be another status.
+        self._listener = stream.listen(choice, last_id)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the protocol's arguments
+        """Serve the connection."""
+        listener = self._listener
+        gone = asyncio.ensure_future(_until_disconnected(receive))
+        gone.add_done_callback(lambda _: listener.ready.set())
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            while not (gone.done() or self._stream.closed):
+                piece = await self._next(listener)
+                # Only this connection waits for its reader; its queue is what it may lag behind.
+                async with asyncio.timeout(STUCK_S):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            pass  # it took nothing for so long: the connection is closed, and comes back by itself
+        finally:
+            self._stream.leave(listener)
+            gone.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await gone
+
+    async def _next(self, listener: Listener) -> bytes:
+        try:
+            async with asyncio.timeout(self._keep_alive_s):
+                await listener.ready.wait()
+        except TimeoutError:
+            return b": keep-alive\n\n"
+        return self._stream.take(listener)
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def event_routes(desk: Desk, answers: AnswerCache) -> APIRouter:
+    """Return the endpoints under the versioned path."""
+    routes = APIRouter(tags=["live"])
+
+    @routes.get("/events", responses=other("text/event-stream"), response_class=Response)
+    async def events(
+        markets: Annotated[
+            str,
+            Query(
+                description="venue:symbol by commas; all by default.",
+                max_length=1_000,
+                pattern=r"^[A-Za-z0-9/:_,\-]*$",
+            ),
+        ] = "",
+        kinds: Annotated[
+            str,
+            Query(description="By commas; all by default.", max_length=200, pattern=r"^[a-z_,]*$"),
+        ] = "",
+        last_event_id: Annotated[
+            str | None, Query(description="As the header.", max_length=60)
+        ] = None,
+        last_event_id_header: Annotated[
+            str | None, Header(alias="Last-Event-ID", description="Id of the last event heard.")
+        ] = None,
+    ) -> Response:
+        """Hear what happens live, as Server-Sent Events."""
+        choice = Choice(
+            frozenset(name for name in markets.split(",") if name),
+            frozenset(name for name in kinds.split(",") if name),
+        )
+        # A browser that comes back sends the header; the parameter is of its first request.
+        heard = last_event_id if last_event_id_header is None else last_event_id_header
+        return EventResponse(desk.events, choice, heard)
+
+    @routes.get("/health", responses=JSON, response_class=Response)
+    async def health() -> Response:
+        """Return how current everything is."""
+        states = await asyncio.to_thread(desk.states)
+        found = await asyncio.to_thread(_health, desk, answers)
+        ages = [state.age_s for state in states if state.age_s is not None]
+        body = msgspec.json.encode(
+            {
+                **found,
+                "sources": states,
+                "lake": {"version": await desk.version()},
+                "assumptions": {
+                    "badge": "LIVE, PARTIAL where a source is missing, STALE where it is late, "
+                    "REPLAY of a past period, STORED where nothing is followed"
+                },
+                "freshness": {"age_s": min(ages, default=None)},
+            }
+        )
+        headers = {"cache-control": "no-store"}
+        return Response(body, media_type="application/json", headers=headers)
+
+    return routes
+
+
+def _health(desk: Desk, answers: AnswerCache) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "version": __version__,
+        "now": iso_time(desk.now_ms()),
+        "live": desk.sources is not None,
+        "simulated": desk.simulated(),
+        "events": {"clients": desk.events.listeners, "last_id": desk.events.last_id},
+        "answers": {
+            "cached": answers.kept,
+            "running": answers.running,
+            "waiting": answers.making - answers.running,
+        },
+    }
+
+
+def metric_routes(metrics: Metrics) -> APIRouter:
+    """Return the endpoint that Prometheus scrapes."""
+    routes = APIRouter(tags=["live"])
+
+    @routes.get("/metrics", responses=other("text/plain"), response_class=Response)
+    async def scrape() -> Response:
+        """Return the metrics of this process for Prometheus."""
+        return Response(metrics.text(), media_type=MEDIA_TYPE)
+
+    return routes
