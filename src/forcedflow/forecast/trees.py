@@ -1,6 +1,6 @@
 """Boosted trees: the same inputs as the ridge hazard, bent and crossed, rising where they must.
 
-In:  samples of markets, names of inputs.   Out: `TreeHazard`: nodes as arrays. [1]
+In:  samples of markets, names of inputs.   Out: `TreeHazard`. [1]
 Pure: NumPy in, NumPy out; no I/O, no clock. Fitting takes scikit-learn; asking takes NumPy alone.
 
 Small on purpose: some dozen events bear no more. More volatility, more mass on the struck side and
@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from forcedflow.forecast.boosted import Trees, extract_trees
 from forcedflow.forecast.climatology import Climatology, fit_climatology
 from forcedflow.forecast.course import Course, Sample
 from forcedflow.forecast.hazard import hazard_log_odds, lay_design, stack_rows
 from forcedflow.forecast.labels import STRETCHES_H
 from forcedflow.forecast.rows import FAMILIES, Standard, standardise
-from forcedflow.units import F8, I8, F8x2
+from forcedflow.units import F8, F8x2
 
 DEPTH, TREES, RATE, LEAST_LEAF, RIDGE = 3, 60, 0.05, 200, 10.0
 """Depth, number and step of trees, rows of the least leaf, and pull of a leaf to zero."""
@@ -42,36 +43,24 @@ FALLING: frozenset[str] = frozenset({"critical_shock_down"})
 
 @dataclass(frozen=True, slots=True)
 class TreeHazard:
-    """A fitted model: ``t`` nodes of all its trees under each other.
+    """A fitted model.
 
     Parameters
     ----------
     standard : Standard
         Scale of the inputs; after them come the climatology's log odds and the stretch, from 0.
-    start : float
-        Log odds before the first tree.
-    roots : ndarray of int
-        Node that each tree begins at.
-    feature, left, right : ndarray of int, shape (t,)
-        Input asked about, and the nodes for up to the threshold and above; -1 in a leaf.
-    threshold, value : ndarray, shape (t,)
-        [spreads], [log odds]
+    trees : Trees
+        Whose sum is the log odds.
     floor : Climatology
     """
 
     standard: Standard
-    start: float
-    roots: I8
-    feature: I8
-    left: I8
-    right: I8
-    threshold: F8
-    value: F8
+    trees: Trees
     floor: Climatology
 
     def hazard(self, course: Course, direction: int) -> F8x2:
         """Return the hazard of every stretch, shape (n, 4)."""
-        odds = [self.start + self._walk(one)[0] for one in self._inputs(course, direction)]
+        odds = [self.trees.raw(one) for one in self._inputs(course, direction)]
         return np.asarray(1 / (1 + np.exp(-np.stack(odds, axis=1))))
 
     def contributions(self, course: Course, direction: int) -> dict[str, F8x2]:
@@ -80,10 +69,11 @@ class TreeHazard:
         Notes
         -----
         By the paths taken: each step down a tree credits its input with the change of the mean.
-        They add up to the log odds, but between inputs that say the same the share is arbitrary.
+        With the baseline they add up to the log odds, but between inputs that say the same the
+        share is arbitrary.
         """
         names = [*self.standard.names, "climatology", "stretch"]
-        by_stretch = [self._walk(one)[1] for one in self._inputs(course, direction)]
+        by_stretch = [_credit(self.trees, one) for one in self._inputs(course, direction)]
         found: dict[str, F8x2] = {}
         for family, members in (*FAMILIES.items(), ("climatology", ("climatology", "stretch"))):
             inside = [j for j, name in enumerate(names) if name in members]
@@ -96,51 +86,20 @@ class TreeHazard:
         said = hazard_log_odds(self.floor.hazard(course, direction))
         return [_with_stretch(plain, said[:, k], k) for k in range(len(STRETCHES_H))]
 
-    def _walk(self, inputs: F8x2) -> tuple[F8, F8x2]:
-        """Return the sum of the leaves and the change credited to each input, (n,) and (n, k)."""
-        rows = np.arange(inputs.shape[0])
-        total, credit = np.zeros(rows.size), np.zeros(inputs.shape)
-        for root in self.roots.tolist():
-            node = np.full(rows.size, root)
-            for _ in range(DEPTH):
-                asked = self.feature[node]
-                inner = asked >= 0
-                goes_left = inputs[rows, np.maximum(asked, 0)] <= self.threshold[node]
-                after = np.where(
-                    inner, np.where(goes_left, self.left[node], self.right[node]), node
-                )
-                # In a leaf nothing changes, so whichever input is credited gets nothing.
-                credit[rows, np.maximum(asked, 0)] += self.value[after] - self.value[node]
-                node = after
-            total += self.value[node]
-        return total, credit
-
     def to_plain(self) -> dict[str, Any]:
         """Return it as numbers and lists."""
-        arrays = ("roots", "feature", "left", "right", "threshold", "value")
         return {
             "standard": self.standard.to_plain(),
-            "start": self.start,
-            **{name: getattr(self, name).tolist() for name in arrays},
+            "trees": self.trees.to_plain(),
             "floor": self.floor.to_plain(),
         }
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> TreeHazard:
         """Return what `to_plain` wrote."""
-
-        def whole(name: str) -> I8:
-            return np.array(plain[name], dtype=np.int64)
-
         return TreeHazard(
             standard=Standard.from_plain(plain["standard"]),
-            start=float(plain["start"]),
-            roots=whole("roots"),
-            feature=whole("feature"),
-            left=whole("left"),
-            right=whole("right"),
-            threshold=np.array(plain["threshold"], dtype=np.float64),
-            value=np.array(plain["value"], dtype=np.float64),
+            trees=Trees.from_plain(plain["trees"]),
             floor=Climatology.from_plain(plain["floor"]),
         )
 
@@ -191,28 +150,25 @@ def fit_trees(samples: Sequence[Sample], names: Sequence[str]) -> TreeHazard:
     # Sums over threads hang on their number; and so few rows are sooner done by one.
     with threadpool_limits(1):
         model.fit(inputs[used], label[used], weight[used])
-    return _nodes_of(model, standard, floor)
+    return TreeHazard(standard, extract_trees(model), floor)
 
 
-def _nodes_of(model: Any, standard: Standard, floor: Climatology) -> TreeHazard:
-    """Return the nodes that scikit-learn keeps, one tree's under the other's."""
-    trees = [stage[0].nodes for stage in model._predictors]  # noqa: SLF001 - no public way to them
-    sizes = [nodes.size for nodes in trees]
-    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-    nodes = np.concatenate(trees)
-    leaf = nodes["is_leaf"].astype(bool)
-    first = np.repeat(roots, sizes)
-    return TreeHazard(
-        standard=standard,
-        start=float(np.ravel(model._baseline_prediction)[0]),  # noqa: SLF001 - likewise
-        roots=roots,
-        feature=np.where(leaf, -1, nodes["feature_idx"]).astype(np.int64),
-        left=np.where(leaf, -1, nodes["left"] + first).astype(np.int64),
-        right=np.where(leaf, -1, nodes["right"] + first).astype(np.int64),
-        threshold=np.where(leaf, 0.0, nodes["num_threshold"]).astype(np.float64),
-        value=nodes["value"].astype(np.float64),
-        floor=floor,
-    )
+def _credit(trees: Trees, inputs: F8x2) -> F8x2:
+    """Return the change that each input brought about on the way to the leaves, shape (n, k)."""
+    rows = np.arange(inputs.shape[0])
+    credit = np.zeros(inputs.shape)
+    for t in range(trees.feature.shape[0]):
+        node = np.zeros(rows.size, dtype=np.int64)
+        for _ in range(DEPTH):
+            asked = trees.feature[t, node]
+            # In a leaf nothing changes, so whichever input is credited gets nothing.
+            column = np.maximum(asked, 0)
+            goes_left = inputs[rows, column] <= trees.threshold[t, node]
+            below = np.where(goes_left, trees.left[t, node], trees.right[t, node])
+            after = np.where(asked < 0, node, below)
+            credit[rows, column] += trees.value[t, after] - trees.value[t, node]
+            node = after
+    return credit
 
 
 def _with_stretch(plain: F8x2, said: F8, stretch: int) -> F8x2:
