@@ -155,7 +155,7 @@ def to_venue_symbol(instrument: Instrument) -> str:  # noqa: PLR0911 - one retur
             return f"{base}/{quote}" if spot else base
         case "binance":
             return f"{base}{quote}_PERP" if instrument.kind == "inverse" else f"{base}{quote}"
-        case "bybit":
+        case "bybit" | "bitget":
             return f"{base}PERP" if instrument.settle == "USDC" else f"{base}{quote}"
         case _:
             return f"{base}{quote}"
@@ -187,9 +187,14 @@ def _binance(name: str) -> Instrument | None:
     return _joined("binance", name)
 
 
-def _bybit(name: str) -> Instrument | None:
-    usdc = re.fullmatch(r"([A-Z0-9]+)PERP", name)
-    return Instrument("bybit", usdc[1], "USDC", "USDC") if usdc else _joined("bybit", name)
+def _perp_in_usdc(venue: str) -> Callable[[str], Instrument | None]:
+    """Return the grammar of venues that call ``BTC/USDC:USDC`` ``BTCPERP``."""
+
+    def parse(name: str) -> Instrument | None:
+        usdc = re.fullmatch(r"([A-Z0-9]+)PERP", name)
+        return Instrument(venue, usdc[1], "USDC", "USDC") if usdc else _joined(venue, name)
+
+    return parse
 
 
 def _okx(name: str) -> Instrument | None:
@@ -218,12 +223,12 @@ def _kucoin(name: str) -> Instrument | None:
 
 _GRAMMARS: dict[str, Callable[[str], Instrument | None]] = {
     "binance": _binance,
-    "bybit": _bybit,
+    "bybit": _perp_in_usdc("bybit"),
     "okx": _okx,
     "gate": _underscored("gate"),
     "mexc": _underscored("mexc"),
     "kucoin": _kucoin,
-    "bitget": lambda name: _joined("bitget", name),
+    "bitget": _perp_in_usdc("bitget"),
     "sandbox": lambda name: _joined("sandbox", name),
     "sandbox-sampled": lambda name: _joined("sandbox-sampled", name),
     "sandbox-dark": lambda name: _joined("sandbox-dark", name),
