@@ -21,7 +21,7 @@ from typing import Final, Literal, TypeAlias
 
 import polars as pl
 
-from forcedflow.errors import DamagedFileError
+from forcedflow.errors import BlockedError, DamagedFileError
 from forcedflow.instruments import Instrument
 from forcedflow.tables import TIME
 from forcedflow.units import HOUR_MS, SECOND_MS
@@ -186,6 +186,9 @@ class _File:
     warnings: tuple[str, ...] = ()
 
     def read(self) -> Rows:
+        if self.instrument.tick_size is None:
+            # The name alone does not say how many coins a contract is.
+            raise BlockedError(VENUE, f"{self.instrument.symbol}: nobody told its contract's size")
         data = self.http.get(self.url, weight=0)
         parsed = parse_file(self.url, data, self.instrument, self.dataset)
         self.warnings = parsed.warnings
