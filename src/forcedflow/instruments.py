@@ -30,6 +30,7 @@ VENUES: tuple[str, ...] = (
     "mexc",
     "bitget",
     "hyperliquid",
+    "dydx",
 )
 """Venues whose symbol grammar is known. Lake rows may carry others."""
 
@@ -153,6 +154,8 @@ def to_venue_symbol(instrument: Instrument) -> str:  # noqa: PLR0911 - one retur
             return f"{base}-{quote}" if spot else f"{coin}{quote}M"
         case "hyperliquid":
             return f"{base}/{quote}" if spot else base
+        case "dydx":
+            return f"{base}-USD"
         case "binance":
             return f"{base}{quote}_PERP" if instrument.kind == "inverse" else f"{base}{quote}"
         case "bybit" | "bitget":
@@ -221,6 +224,15 @@ def _kucoin(name: str) -> Instrument | None:
     return _perpetual("kucoin", "BTC" if found.base == "XBT" else found.base, found.quote)
 
 
+def _dydx(name: str) -> Instrument | None:
+    # Prices are in dollars, margin and profit in USDC.
+    joined = None if name.endswith("-USD") else _joined("dydx", name)
+    if joined is not None and joined.quote not in {"USD", "USDC"}:
+        return joined
+    base = name.removesuffix("-USD") if joined is None else joined.base
+    return Instrument("dydx", base, "USDC", "USDC")
+
+
 _GRAMMARS: dict[str, Callable[[str], Instrument | None]] = {
     "binance": _binance,
     "bybit": _perp_in_usdc("bybit"),
@@ -229,6 +241,7 @@ _GRAMMARS: dict[str, Callable[[str], Instrument | None]] = {
     "mexc": _underscored("mexc"),
     "kucoin": _kucoin,
     "bitget": _perp_in_usdc("bitget"),
+    "dydx": _dydx,
     "sandbox": lambda name: _joined("sandbox", name),
     "sandbox-sampled": lambda name: _joined("sandbox-sampled", name),
     "sandbox-dark": lambda name: _joined("sandbox-dark", name),

@@ -42,6 +42,7 @@ TAKER_FEES: Final = {
     "kucoin": TakerFee(0.0006, "takerFeeRate of the contract endpoint", _READ_ON),
     "bitget": TakerFee(0.0006, _CCXT, _READ_ON),
     "mexc": TakerFee(0.0002, "takerFeeRate of BTC_USDT at the contract endpoint", "2026-09-15"),
+    "dydx": TakerFee(0.0005, f"perpetuals, tier 1: {_CCXT}", _READ_ON),
     "hyperliquid": TakerFee(0.00045, f"perpetuals, tier 0: {_CCXT}", _READ_ON),
 }
 """By venue, linear perpetuals."""

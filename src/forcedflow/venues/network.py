@@ -35,8 +35,10 @@ BACKFILL_INTERVAL_MS: Final = 300_000
 
 CONNECTORS: Final = {
     "binance": ("forcedflow.venues.binance", "BinanceConnector"),
+    "bitget": ("forcedflow.venues.bitget", "BitgetConnector"),
     "bybit": ("forcedflow.venues.bybit", "BybitConnector"),
     "gate": ("forcedflow.venues.gate", "GateConnector"),
+    "dydx": ("forcedflow.venues.dydx", "DydxConnector"),
     "hyperliquid": ("forcedflow.venues.hyperliquid", "HyperliquidConnector"),
     "kucoin": ("forcedflow.venues.kucoin", "KucoinConnector"),
     "mexc": ("forcedflow.venues.mexc", "MexcConnector"),

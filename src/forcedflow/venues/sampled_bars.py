@@ -33,7 +33,7 @@ class SampledBars:
     Examples
     --------
     >>> rows, bars = RowBuffer("kucoin"), SampledBars("BTC/USDT:USDT", "mark", "kucoin:x", 2)
-    >>> for at_ms, price in ((59_000, 1.0), (60_000, 2.0), (90_000, 3.0), (120_000, 2.5)):
+    >>> for at_ms, price in ((119_000, 1.0), (120_000, 2.0), (150_000, 3.0), (180_000, 2.5)):
     ...     bars.take(at_ms, price, rows)
     >>> rows.take()["klines"].select("open", "high", "low", "close").row(0)
     (2.0, 3.0, 2.0, 3.0)
