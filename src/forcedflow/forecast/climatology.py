@@ -62,7 +62,11 @@ class Climatology:
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as numbers and lists."""
-        return {"rate": self.rate.tolist(), "level": dict(self.level), "way": list(self.way)}
+        return {
+            "rate": self.rate.tolist(),
+            "level": {name: float(value) for name, value in self.level.items()},
+            "way": [float(value) for value in self.way],
+        }
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> Climatology:
