@@ -14,7 +14,7 @@ import pytest
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
-VENUES: Final = ("binance", "bybit", "gate", "hyperliquid", "kucoin", "mexc", "okx")
+VENUES: Final = ("binance", "bybit", "gate", "hyperliquid", "kucoin", "mexc", "okx", "bitget")
 
 EXACT = "rows exact"
 
@@ -54,6 +54,7 @@ _ALL: Final = (
             "mexc": f"{EXACT}; contracts in base coins; no liquidations printed",
             "kucoin": f"{EXACT}; contracts in base coins; no liquidations printed",
             "okx": f"{EXACT}; contracts in base coins; open interest one-sided",
+            "bitget": f"{EXACT}; liquidations' values in base coins; open interest one-sided",
         },
     ),
     Fault(
@@ -67,6 +68,7 @@ _ALL: Final = (
             "mexc": f"{EXACT}: trades, as no liquidations are printed",
             "kucoin": f"{EXACT}: trades, as no liquidations are printed",
             "okx": EXACT,
+            "bitget": EXACT,
         },
     ),
     Fault(
@@ -87,6 +89,8 @@ _ALL: Final = (
             "okx": "first half exact; lost liquidations reported as a gap, of which the venue"
             " repeats the last; trades repaired by REST as far as a few thousand reach,"
             " else reported",
+            "bitget": "first half exact; lost liquidations reported as a gap;"
+            " trades repaired by REST",
         },
     ),
     Fault("duplicates", "every frame comes twice", _everywhere(f"{EXACT}; none twice")),
@@ -128,6 +132,7 @@ _ALL: Final = (
             "kucoin": "made anew; lost trades reported as a gap",
             "okx": "made anew; lost liquidations reported as a gap, of which the venue repeats"
             " the last; trades repaired by REST",
+            "bitget": "made anew; lost liquidations reported as a gap; trades repaired by REST",
         },
     ),
     Fault(
@@ -141,6 +146,8 @@ _ALL: Final = (
             "mexc": "no false book kept; healed by a REST snapshot",
             "kucoin": "no false book kept; healed by a REST snapshot",
             "okx": "no false book kept; healed by a REST snapshot under the changes held",
+            "bitget": "no false book kept; healed by a REST snapshot under the changes held,"
+            " as far as that reaches",
         },
     ),
 )

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import polars as pl
 from tests.venues.fakes.binance import FakeBinance
+from tests.venues.fakes.bitget import FakeBitget
 from tests.venues.fakes.bybit import FakeBybit
 from tests.venues.fakes.exchange import PATIENCE_S, FakeExchange
 from tests.venues.fakes.gate import FakeGate
@@ -32,6 +33,7 @@ from forcedflow.live.venue_recorder import VenueRecorder
 from forcedflow.store import Lake
 from forcedflow.store.raw_log import Frame, TornTail, list_runs, raw_folder, read_raw_log
 from forcedflow.venues.binance import BinanceConnector
+from forcedflow.venues.bitget import BitgetConnector
 from forcedflow.venues.bybit import BybitConnector
 from forcedflow.venues.connector import Connector, Feed, Poll
 from forcedflow.venues.follow import Follower
@@ -46,6 +48,7 @@ from forcedflow.venues.websocket import Patience
 
 _CONNECTORS: dict[str, Any] = {
     "binance": BinanceConnector,
+    "bitget": BitgetConnector,
     "bybit": BybitConnector,
     "gate": GateConnector,
     "hyperliquid": HyperliquidConnector,
@@ -55,6 +58,7 @@ _CONNECTORS: dict[str, Any] = {
 }
 _FAKES: dict[str, type[FakeExchange]] = {
     "binance": FakeBinance,
+    "bitget": FakeBitget,
     "bybit": FakeBybit,
     "gate": FakeGate,
     "hyperliquid": FakeHyperliquid,
@@ -64,6 +68,14 @@ _FAKES: dict[str, type[FakeExchange]] = {
 }
 
 CHANNELS: dict[str, dict[str, str]] = {
+    "bitget": {
+        "trades": "publicTrade BTCUSDT",
+        "liquidations": "liquidation",
+        "klines": "kline BTCUSDT",
+        "open_interest": "ticker BTCUSDT",
+        "funding": "ticker BTCUSDT",
+        "order_book": "books BTCUSDT",
+    },
     "binance": {
         "trades": "btcusdt@aggTrade",
         "liquidations": "btcusdt@forceOrder",

@@ -14,6 +14,7 @@ from tests.venues.recording import Recording, assert_rows, fake_exchange
 # Hyperliquid says it in JSON that says nothing.
 BODIES = {
     "binance": b'{"code":-1003,"msg":"Too many requests."}',
+    "bitget": b'{"code":"429","msg":"Too Many Requests","requestTime":1790000000000,"data":null}',
     "bybit": b'{"retCode":10006,"retMsg":"Too many visits!"}',
     "gate": b'{"label":"TOO_MANY_REQUESTS","message":"Request Rate limit Exceeded"}',
     "hyperliquid": b"null",

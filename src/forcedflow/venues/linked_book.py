@@ -9,6 +9,9 @@ that a lost one shows. A snapshot over HTTP has no number that these venues docu
 Levels are absolute, so every change held since the gap may be applied on top of a snapshot: where
 the first of them was well before it nothing is missing, and once a change as late as the snapshot
 was applied nothing is older than it. Until then the book is not kept.
+
+A snapshot that is not as deep as the stream's book says nothing of what lies beyond it. Changes out
+there are then passed over, so that the book ends where it is known and has no holes.
 """
 
 from __future__ import annotations
@@ -72,10 +75,14 @@ class LinkedBook:
         self.gaps = 0
         self._book: Final = OrderBook(symbol, source)
         self._last: Change | None = None
+        # Whether no change followed the stream's snapshot yet.
+        self._is_fresh = False
         self._waiting: list[Change] = []
         self._asked_ms = 0
         # The snapshot that healed the book is not reached by changes yet before this. [UTC ms]
         self._whole_from_ms = 0
+        # Prices between which a shallow snapshot told everything.
+        self._known: tuple[float, float] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -86,14 +93,15 @@ class LinkedBook:
         """Forget it: the connection that would have sent the changes is gone."""
         self._book.clear()
         self._waiting.clear()
-        self._last = None
+        self._last = self._known = None
+        self._is_fresh = False
         self._asked_ms = self._whole_from_ms = 0
 
     def replace(self, whole: Change, rows: RowBuffer) -> None:
         """Take a whole book in that the stream sent, and add the rows that are due."""
         self.clear()
         self._book.replace(whole.bids, whole.asks)
-        self._last = whole
+        self._last, self._is_fresh = whole, True
         self._book.keep(whole.at_ms, rows)
 
     def change(self, change: Change, rows: RowBuffer) -> bool:
@@ -112,7 +120,10 @@ class LinkedBook:
         last = self._last
         if last is None:
             return self._await_snapshot(change)
-        if change.before == last.number:
+        # The first change after a snapshot of the stream may begin before it and end after it.
+        spans = self._is_fresh and 0 < change.before <= last.number <= change.number
+        if change.before == last.number or spans:
+            self._is_fresh = False
             self._apply(change)
             if change.at_ms >= self._whole_from_ms:
                 self._whole_from_ms = 0
@@ -125,7 +136,7 @@ class LinkedBook:
         self.clear()
         return self._await_snapshot(change)
 
-    def heal(self, at_ms: int, bids: Levels, asks: Levels) -> bool:
+    def heal(self, at_ms: int, bids: Levels, asks: Levels, *, is_shallow: bool = False) -> bool:
         """Take a snapshot in that came over HTTP, and every change held since the gap.
 
         A whole book is left alone: the stream healed it first. Rows follow with a change that is
@@ -137,6 +148,8 @@ class LinkedBook:
             The venue's time of the snapshot. [UTC ms]
         bids, asks : sequence of (float, float)
             Whole sides. [quote per base, base coins]
+        is_shallow : bool
+            Whether the stream's own book is deeper than this.
 
         Returns
         -------
@@ -151,13 +164,22 @@ class LinkedBook:
         waiting = self._waiting
         self._waiting = []
         self._book.replace(bids, asks)
+        if is_shallow:
+            lowest = min((price for price, _ in bids), default=float("inf"))
+            highest = max((price for price, _ in asks), default=0.0)
+            self._known = (lowest, highest)
         for change in waiting:
             self._apply(change)
         self._asked_ms, self._whole_from_ms = 0, at_ms
         return False
 
     def _apply(self, change: Change) -> None:
-        self._book.change(change.bids, change.asks)
+        bids, asks = change.bids, change.asks
+        if self._known is not None:
+            lowest, highest = self._known
+            bids = [(price, size) for price, size in bids if price >= lowest]
+            asks = [(price, size) for price, size in asks if price <= highest]
+        self._book.change(bids, asks)
         self._last = change
 
     def _await_snapshot(self, change: Change) -> bool:

@@ -66,6 +66,17 @@ TERMS: Final[dict[str, Terms]] = {
         has_quote_volume=True,
         polled=("markPriceKlines", "indexPriceKlines", "openInterest"),
     ),
+    "bitget": Terms(
+        {"linear": "BTC/USDT:USDT"},
+        0.0,
+        str,
+        "bankruptcy",
+        "sampled lower bound",
+        has_taker_volume=False,
+        has_trade_count=False,
+        has_quote_volume=True,
+        polled=("market/candles",),
+    ),
     "bybit": Terms(
         {"linear": "BTC/USDT:USDT", "inverse": "BTC/USD:BTC"},
         1.0,
