@@ -36,7 +36,7 @@ HEADERS: Mapping[str, str] = {
 }
 """Sent with everything: no script but ours, no guessing of types, no address told to others."""
 
-_GUARDED = ("/api/", "/metrics", "/openapi.json")
+_GUARDED = ("/api/", "/mcp", "/metrics", "/openapi.json")
 
 
 @dataclass(frozen=True, slots=True)
