@@ -73,8 +73,9 @@ def create_app(
     kept = AnswerCache() if answers is None else answers
     metrics = Metrics(desk.events, kept)
     inner = describe(desk, kept, metrics)
+    paths = {"/", *inner.openapi()["paths"]}
     _add_page(inner, _packaged() if static is None else static)
-    metered = Metered(inner, metrics)
+    metered = Metered(inner, metrics, paths)
     return Guard(metered, access or Access(), limits or Limits(), clock, metrics.refuse)
 
 

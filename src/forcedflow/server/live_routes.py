@@ -36,22 +36,16 @@ class EventResponse(Response):
     choice : Choice
     last_id : str or None
         Of the last event heard.
-    keep_alive_s : float
-        A comment is sent after so much silence. [s]
     """
 
     media_type = "text/event-stream"
+    keep_alive_s = KEEP_ALIVE_S
+    """A comment is sent after so much silence. [s]"""
 
-    def __init__(
-        self,
-        stream: EventStream,
-        choice: Choice,
-        last_id: str | None,
-        keep_alive_s: float = KEEP_ALIVE_S,
-    ) -> None:
+    def __init__(self, stream: EventStream, choice: Choice, last_id: str | None) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._stream, self._keep_alive_s = stream, keep_alive_s
+        self._stream = stream
         # Refused here, where there can still be another status.
         self._listener = stream.listen(choice, last_id)
 
@@ -78,7 +72,7 @@ class EventResponse(Response):
 
     async def _next(self, listener: Listener) -> bytes:
         try:
-            async with asyncio.timeout(self._keep_alive_s):
+            async with asyncio.timeout(self.keep_alive_s):
                 await listener.ready.wait()
         except TimeoutError:
             return b": keep-alive\n\n"

@@ -1,12 +1,13 @@
 """What the server measures of itself, for Prometheus.
 
 In:  requests as they end, refusals, the stream and the cache.   Out: the text that is scraped.
-Free of what was asked: a path is counted by its pattern, never by its parameters.
+Free of what was asked: paths are counted, never their parameters.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Set as AbstractSet
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -39,7 +40,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "forcedflow_requests",
-            "Requests by pattern of their path and status.",
+            "Requests by path and status.",
             ("path", "status"),
             registry=self.registry,
         )
@@ -81,10 +82,12 @@ class Metered:
     ----------
     app : ASGI application
     metrics : Metrics
+    paths : set of str
+        Paths counted under their own name; any other is ``other``, whatever it is.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, paths: AbstractSet[str]) -> None:
+        self._app, self._metrics, self._paths = app, metrics, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -103,7 +106,7 @@ class Metered:
         try:
             await self._app(scope, receive, send_counted)
         finally:
-            path = getattr(scope.get("route"), "path", "none")
+            path = scope["path"] if scope["path"] in self._paths else "other"
             self._metrics.requests.labels(path, str(status)).inc()
             if not path.endswith("/events"):
                 self._metrics.seconds.labels(path).observe(time.perf_counter() - started)
