@@ -250,7 +250,7 @@ def _funding(
 ) -> pl.DataFrame:
     del dataset
     table = read_columns(file, raw, [Field("time", "time"), Field("rate")]).sort("time")
-    hours = pl.col("time").diff().dt.total_milliseconds() / HOUR_MS
+    hours = (pl.col("time").diff().dt.total_milliseconds() / HOUR_MS).round(6)
     known = hours.is_between(0, _LONGEST_FUNDING_H, closed="right")
     return rows(
         table,
