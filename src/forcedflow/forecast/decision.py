@@ -99,8 +99,7 @@ def judge(
     step = int(np.median(np.diff(times_ms))) if times_ms.size > 1 else HOUR_MS
     days = n * step / DAY_MS
     if days < LEAST_DAYS:
-        why = f"only {days:.0f} of the last 28 days could be checked, {LEAST_DAYS:.0f} are needed"
-        return Standing(False, why, days, 0, math.nan, math.nan)
+        return weigh(days, 0, math.nan, math.nan)
     times = times_ms[known]
     p, base, y = probability[known], climatology[known], happened[known]
     expected = float(p.sum()) * step / horizon_ms
@@ -109,16 +108,32 @@ def judge(
     )
     events = int((foretold > 0).sum())
     gained = float((log_loss(base, y) - log_loss(p, y)).mean())
+    return weigh(days, events, expected, gained)
+
+
+def weigh(days: float, events: int, expected: float, gained: float) -> Standing:
+    """Return the standing that counts ask for.
+
+    Parameters
+    ----------
+    days : float
+        Watched, of all markets together. [d]
+    events : int
+    expected : float
+        That forecasts spoke of.
+    gained : float
+        Saved a moment over climatology. [bits]
+    """
+    if days < LEAST_DAYS:
+        why = f"only {days:.0f} days of hours could be checked, {LEAST_DAYS:.0f} are needed"
+        return Standing(False, why, days, events, expected, gained)
     said = f"{events} events where {expected:.1f} were expected, {gained:+.4f} bits a forecast"
     if poisson_tail(events, expected) < RARE / 2:
         return Standing(False, f"unreliable lately: {said}", days, events, expected, gained)
     if gained < 0:
-        return Standing(
-            False, f"climatology was better lately: {said}", days, events, expected, gained
-        )
-    return Standing(
-        True, f"held in the last {days:.0f} days: {said}", days, events, expected, gained
-    )
+        why = f"climatology was better lately: {said}"
+        return Standing(False, why, days, events, expected, gained)
+    return Standing(True, f"held over {days:.0f} days: {said}", days, events, expected, gained)
 
 
 def poisson_tail(count: int, mean: float) -> float:

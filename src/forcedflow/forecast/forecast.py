@@ -91,6 +91,8 @@ class Chance:
         By the hour of the week alone. [1]
     volatility : float
         By volatility and the hour; NaN where it was not fitted. [1]
+    model : str
+        Which model the fit chose.
     drivers : tuple of (str, float)
         What moves ours off its usual value: family of inputs and log odds, largest first.
     standing : Standing
@@ -110,6 +112,7 @@ class Chance:
     high: float
     climatology: float
     volatility: float
+    model: str
     drivers: tuple[tuple[str, float], ...]
     standing: Standing
     alarm_day: float
