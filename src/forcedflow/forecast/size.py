@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from forcedflow.errors import NoDataError
-from forcedflow.forecast.rows import FAMILIES, Rows, Standard, standardise
+from forcedflow.forecast.rows import FAMILIES, Bools, Rows, Standard, standardise
 from forcedflow.forecast.scores import pinball
 from forcedflow.forecast.sizes import HISTORY, Liquidated, lay_sizes, past_sizes
-from forcedflow.forecast.tracking import Predicted, choose_half_life
+from forcedflow.forecast.tracking import Predicted, choose_half_life, level_of
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES, F8x2
 
 LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
@@ -38,13 +38,19 @@ LEAST_ROWS = 300
 RECENCY_MS = 60 * DAY_MS
 """Half-life of a moment's weight in a fit: leverage and feeds change. [ms]"""
 
-BLOCKS = 5
-"""Blocks of time that penalties are chosen and innovations measured on."""
+BLOCKS, FIRST = 6, 2
+"""Blocks of time; the penalty of all inputs is chosen, and innovations are measured, on each as the
+others predict it, and what a group is worth on those from the third on, as earlier ones do: a slow
+input tells the time, and so looks good between blocks."""
 
-_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-_FACTORS = (1.0, 10.0, 100.0)
+_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_FACTORS = (1.0, 10.0, 100.0, 1e4)
 _SCALE_PENALTIES = (0.3, 1.0, 3.0, 100.0)
 _LEAST_ERROR = 0.02
+
+TRUSTED = 10.0
+"""Independent moments beyond a quantile that speak for themselves."""
+
 
 WEEK_HOURS: tuple[str, ...] = tuple(f"week_hour_{hour}" for hour in range(168))
 
@@ -190,6 +196,25 @@ class Learned:
     weight: F8
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of time among the moments of a fit.
+
+    Parameters
+    ----------
+    held : ndarray of bool, shape (n,)
+        Moments inside.
+    read : ndarray of bool, shape (n,)
+        Moments that may be read to speak about it.
+    before : ndarray of bool, shape (n,)
+        Those of them whose horizon was over when it began.
+    """
+
+    held: Bools
+    read: Bools
+    before: Bools
+
+
 def with_past_sizes(rows: Rows, liquidated: Liquidated) -> Rows:
     """Return the rows with the columns that only sizes need: their past, and the hour of the week.
 
@@ -239,18 +264,20 @@ def fit_size(
     """
     learned = learn(rows, liquidated, horizon_h, fit_to_ms, groups)
     blocks = blocks_of(learned.times_ms, horizon_h)
-    names = [names_of(group) for group in groups]
+    names = [GROUPS[group] for group in groups]
     lines, scales, shapes, half_lives = [], [], [], []
     for s in range(len(SIDES)):
         y = learned.log[:, s]
         penalty = _choose_penalty(learned, y, blocks, names)
         unseen = _unseen(learned, y, blocks, penalty)
         error = y - unseen
-        spread, scale = _fit_scale(learned, error, blocks)
+        half_life = choose_half_life(learned.times_ms, error, horizon_h)
+        tracked = error - level_of(learned.times_ms, error, horizon_h, half_life)
+        spread, scale = _fit_scale(learned, tracked, blocks)
         lines.append(_ridge(learned.inputs, y, learned.weight, penalty))
         scales.append(scale)
-        shapes.append(np.quantile(error / spread, LEVELS))
-        half_lives.append(choose_half_life(learned.times_ms, error, horizon_h))
+        shapes.append(shape_of(tracked / spread, horizon_h))
+        half_lives.append(half_life)
     return SizeModel(
         horizon_h=horizon_h,
         fit_to_ms=fit_to_ms,
@@ -285,7 +312,7 @@ def learn(
             f"{n} hours with known liquidations {horizon_h} h ahead before the end of the fit, "
             f"{LEAST_ROWS} are needed\nhint: forcedflow import coinglass PATH"
         )
-    standard = standardise(kept_rows, [name for group in groups for name in names_of(group)])
+    standard = standardise(kept_rows, [name for group in groups for name in GROUPS[group]])
     times = np.concatenate([own.times_ms for own in kept_rows])
     weight = np.exp2((times - fit_to_ms) / RECENCY_MS)
     return Learned(
@@ -297,68 +324,75 @@ def learn(
     )
 
 
-def names_of(group: str) -> tuple[str, ...]:
-    """Return the inputs of a group."""
-    return GROUPS[group]
-
-
-def blocks_of(times_ms: I8, horizon_h: int) -> list[tuple[F8, F8]]:
-    """Return blocks of time: which moments each holds, and which may be read to speak about it.
+def blocks_of(times_ms: I8, horizon_h: int) -> list[Block]:
+    """Return blocks of time, of about equal numbers of moments.
 
     Parameters
     ----------
     times_ms : ndarray of int, shape (n,)
         Of all markets together. [UTC ms]
     horizon_h : int
-        What lies within a horizon of a block is not read. [h]
+        What lies within a horizon of a block is not read to speak about it. [h]
 
     Returns
     -------
-    list of tuple of ndarray of bool, shape (n,)
+    list of Block
     """
     edges = np.quantile(times_ms, np.linspace(0, 1, BLOCKS + 1)).astype(np.int64)
     edges[-1] += 1
     apart = horizon_h * HOUR_MS
-    return [
-        (
-            (times_ms >= first) & (times_ms < stop),
-            (times_ms < first - apart) | (times_ms >= stop + apart),
-        )
-        for first, stop in pairwise(edges.tolist())
-    ]
+    found = []
+    for first, stop in pairwise(edges.tolist()):
+        before = times_ms <= first - apart
+        held = (times_ms >= first) & (times_ms < stop)
+        found.append(Block(held, before | (times_ms >= stop + apart), before))
+    return found
 
 
 def _choose_penalty(
-    learned: Learned, y: F8, blocks: list[tuple[F8, F8]], names: Sequence[Sequence[str]]
+    learned: Learned, y: F8, blocks: Sequence[Block], names: Sequence[Sequence[str]]
 ) -> F8:
     """Penalty per input: one for all, then a factor per group after the first, each in turn."""
     group_of = np.repeat(np.arange(len(names)), [len(own) for own in names])
     factors = np.ones(len(names))
 
-    def loss(penalty: float) -> float:
-        unseen = _unseen(learned, y, blocks, penalty * factors[group_of])
-        return float(np.mean(learned.weight * (y - unseen) ** 2))
+    def losses(penalty: float, blocks: Sequence[Block]) -> F8:
+        squared = (y - _unseen(learned, y, blocks, penalty * factors[group_of])) ** 2
+        return np.array([squared[block.held].mean() for block in blocks])
 
-    best = min(_PENALTIES, key=loss)
+    best = min(_PENALTIES, key=lambda penalty: float(losses(penalty, blocks).mean()))
+    later = [replace(block, read=block.before) for block in blocks[FIRST:]]
     for group in range(1, len(names)):
         tried = []
         for factor in _FACTORS:
             factors[group] = factor
-            tried.append(loss(best))
-        factors[group] = _FACTORS[int(np.argmin(tried))]
+            tried.append(losses(best, later))
+        factors[group] = _FACTORS[_most_shrunk(tried)]
     return np.asarray(best * factors[group_of])
 
 
-def _unseen(learned: Learned, y: F8, blocks: list[tuple[F8, F8]], penalty: F8) -> F8:
-    """Prediction of every moment by coefficients that have not seen its block."""
-    found = np.zeros(y.size)
-    for held, read in blocks:
+def _most_shrunk(tried: Sequence[F8]) -> int:
+    """Return the last of the losses by block that is within a standard error of the best."""
+    best = tried[int(np.argmin([loss.mean() for loss in tried]))]
+    fine = 0
+    for place, loss in enumerate(tried):
+        worse = loss - best
+        if worse.mean() <= worse.std(ddof=1) / len(worse) ** 0.5:
+            fine = place
+    return fine
+
+
+def _unseen(learned: Learned, y: F8, blocks: Sequence[Block], penalty: F8) -> F8:
+    """Prediction of every moment of some blocks by coefficients that have not seen its own."""
+    found = np.full(y.size, np.nan)
+    for block in blocks:
+        read = block.read
         line = _ridge(learned.inputs[read], y[read], learned.weight[read], penalty)
-        found[held] = line.at(learned.inputs[held])[:, 0]
+        found[block.held] = line.at(learned.inputs[block.held])[:, 0]
     return found
 
 
-def _fit_scale(learned: Learned, error: F8, blocks: list[tuple[F8, F8]]) -> tuple[F8, Line]:
+def _fit_scale(learned: Learned, error: F8, blocks: Sequence[Block]) -> tuple[F8, Line]:
     """Spread of every moment as blocks that have not seen it say, and the line of all of them."""
     size = np.log(np.abs(error) + _LEAST_ERROR)
     tried = []
@@ -381,6 +415,39 @@ def _ridge(inputs: F8x2, y: F8, weight: F8, penalty: F8) -> Line:
     gram[np.diag_indices_from(gram)] += penalty
     slope = np.linalg.solve(gram, (apart * weight[:, None]).T @ (y - mean) / total)
     return Line(np.array([mean - float(centre @ slope)]), slope[None, :])
+
+
+def shape_of(left: F8, horizon_h: int) -> F8:
+    """Return quantiles of what is left over, those of thin tails from an exponential law.
+
+    Parameters
+    ----------
+    left : ndarray, shape (n,)
+        Hourly, of horizons that overlap. [spreads]
+    horizon_h : int
+        So many moments say one thing. [h]
+
+    Returns
+    -------
+    ndarray, shape (len(LEVELS),)
+        Increasing. A quantile beyond which fewer than `TRUSTED` independent moments lie is drawn
+        towards that of a tail whose mean is itself estimated, which is Pareto's.
+    """
+    found = np.quantile(left, LEVELS)
+    independent = left.size / horizon_h
+    for sign, quarter in ((1.0, found[LEVELS.index(0.75)]), (-1.0, found[LEVELS.index(0.25)])):
+        beyond = sign * (left - quarter)
+        m = independent / 4
+        # Where nothing lies beyond the quarter, it is the end.
+        mean = float(beyond[beyond > 0].mean()) if (beyond > 0).any() else 0.0
+        for place, level in enumerate(LEVELS):
+            outside = 1 - level if sign > 0 else level
+            if outside >= 0.25:
+                continue
+            law = quarter + sign * mean * m * ((outside / 0.25) ** (-1 / m) - 1)
+            trust = min(1.0, independent * outside / TRUSTED)
+            found[place] = trust * found[place] + (1 - trust) * law
+    return np.sort(found)
 
 
 def _joined(lines: Sequence[Line]) -> Line:

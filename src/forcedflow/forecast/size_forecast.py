@@ -14,6 +14,7 @@ import numpy as np
 from forcedflow.errors import NoDataError
 from forcedflow.forecast.rows import Rows
 from forcedflow.forecast.size import LEVELS, SizeModel
+from forcedflow.forecast.size_trees import SizeTrees
 from forcedflow.forecast.sizes import FLOOR, Liquidated, Sizes, lay_sizes
 from forcedflow.forecast.tracking import TRACKED_MS, F8x3, track
 from forcedflow.units import F8, SIDES, F8x2, Side
@@ -94,12 +95,12 @@ def above(quantiles: F8, place: float) -> float:
     return float(1 - np.interp(place, quantiles, levels))
 
 
-def forecast_size(model: SizeModel, rows: Rows, liquidated: Liquidated) -> SizeForecast:
+def forecast_size(model: SizeModel | SizeTrees, rows: Rows, liquidated: Liquidated) -> SizeForecast:
     """Return the distribution at the last moment of some rows.
 
     Parameters
     ----------
-    model : SizeModel
+    model : SizeModel or SizeTrees
         Of another market or of this one; fitted before the moment.
     rows : Rows
         Hourly, as `forcedflow.forecast.size.with_past_sizes` returns them; `TRACKED_MS` of them
@@ -130,6 +131,6 @@ def forecast_size(model: SizeModel, rows: Rows, liquidated: Liquidated) -> SizeF
     return SizeForecast(rows.symbol, int(near.times_ms[-1]), model.horizon_h, level, quantiles[-1])
 
 
-def tracked_quantiles(model: SizeModel, rows: Rows, sizes: Sizes) -> F8x3:
+def tracked_quantiles(model: SizeModel | SizeTrees, rows: Rows, sizes: Sizes) -> F8x3:
     """Return quantiles at every moment, shape (n, 2, len(LEVELS)), tracked from the first on."""
     return track(model.predict(rows), sizes.log, model.horizon_h, model.half_life_h, LEVELS)

@@ -33,7 +33,7 @@ HALF_LIVES_H: tuple[float, ...] = (0.0, 48.0, 168.0)
 DOUBT_H = 24.0
 """Hours of outcomes that the fitted level counts as, against those since. [h]"""
 
-STEP = 0.03
+STEP = 0.1
 """How far a quantile moves in an hour of outcomes that say it is wrong. [spreads]"""
 
 F8x3: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
@@ -164,13 +164,34 @@ def choose_half_life(times_ms: I8, error: F8, horizon_h: int) -> float:
     float
         [h]
     """
-    begins = np.flatnonzero(np.diff(times_ms) < 0) + 1
     tried = np.asarray(HALF_LIVES_H)
-    loss = np.zeros(tried.size)
-    for times, own in zip(np.split(times_ms, begins), np.split(error, begins), strict=True):
-        each = np.repeat(own[:, None], tried.size, axis=1)
-        loss += ((each - follow_level(times, each, horizon_h, tried)) ** 2).sum(axis=0)
-    return float(tried[int(np.argmin(loss))])
+    each = np.repeat(error[:, None], tried.size, axis=1)
+    missed = each - np.stack([level_of(times_ms, error, horizon_h, one) for one in tried], axis=1)
+    return float(tried[int(np.argmin(np.nansum(missed**2, axis=0)))])
+
+
+def level_of(times_ms: I8, error: F8, horizon_h: int, half_life_h: float) -> F8:
+    """Return the lift of one side at every moment of several markets, one after the other.
+
+    Parameters
+    ----------
+    times_ms : ndarray of int, shape (n,)
+        Falling back where the next market begins. [UTC ms]
+    error : ndarray, shape (n,)
+        NaN where unknown.
+    horizon_h : int
+        [h]
+    half_life_h : float
+        [h]
+    """
+    begins = np.flatnonzero(np.diff(times_ms) < 0) + 1
+    memory = np.array([half_life_h])
+    return np.concatenate(
+        [
+            follow_level(times, own[:, None], horizon_h, memory)[:, 0]
+            for times, own in zip(np.split(times_ms, begins), np.split(error, begins), strict=True)
+        ]
+    )
 
 
 def _over_by(times_ms: I8, horizon_h: int) -> list[int]:
