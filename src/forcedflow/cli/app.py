@@ -46,6 +46,7 @@ _COMMANDS = {
     "calendar": ("calendar", "Show scheduled events, and add some."),
     "train": ("train", "Learn weights from realised liquidations and keep them."),
     "alerts": ("alerts", "Try rules on the past, send what fires, test targets, list them."),
+    "mcp": ("mcp", "Offer the answers as read-only tools to language models."),
     "scorecard": ("scorecard", "Score a product on data it never saw, beside its nulls."),
     "serve": ("serve", "Serve the API and the dashboard over the lake."),
     "doctor": ("doctor", "Check the installation and the lake."),
