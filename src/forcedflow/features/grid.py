@@ -52,12 +52,12 @@ def steps(window_ms: int) -> int:
 
 def known_ms(rows: pl.DataFrame) -> I8:
     """Return when each row became known. [UTC ms]"""
-    return rows["available_time"].dt.epoch("ms").to_numpy()
+    return rows["available_time"].to_physical().to_numpy()
 
 
 def event_ms(rows: pl.DataFrame) -> I8:
     """Return when each row happened. [UTC ms]"""
-    return rows["event_time"].dt.epoch("ms").to_numpy()
+    return rows["event_time"].to_physical().to_numpy()
 
 
 def fine(rows: pl.DataFrame) -> pl.DataFrame:
@@ -85,21 +85,22 @@ def newest_known(rows: pl.DataFrame, column: str, times_ms: I8, max_age_ms: int)
     Newest
         Shape (n,) each.
     """
-    rows = rows.filter(pl.col(column).is_not_null())
+    if rows[column].null_count():
+        rows = rows.filter(pl.col(column).is_not_null())
     if rows.is_empty():
         return Newest(np.full(times_ms.size, np.nan), np.full(times_ms.size, -1, dtype=np.int64))
-    keys = ["available_time", "event_time"]
+    event, known = event_ms(rows), known_ms(rows)
+    values = rows[column].to_numpy().astype(np.float64)
+    keys = [event, known]
     if "interval_ms" in rows.columns:
-        rows = rows.sort(
-            [*keys, "interval_ms"], descending=[False, False, True], maintain_order=True
-        )
-    else:
-        rows = rows.sort(keys, maintain_order=True)
-    event, values = event_ms(rows), rows[column].to_numpy().astype(np.float64)
+        keys.insert(0, -rows["interval_ms"].to_numpy())
+    order = _in_order(*keys)
+    if order is not None:
+        event, known, values = event[order], known[order], values[order]
     # A row that arrives after a newer one changes nothing.
     is_newest = event == np.maximum.accumulate(event)
     newest = np.maximum.accumulate(np.where(is_newest, np.arange(event.size), 0))
-    last = np.searchsorted(known_ms(rows), times_ms, side="right") - 1
+    last = np.searchsorted(known, times_ms, side="right") - 1
     row = newest[np.maximum(last, 0)]
     fresh = (last >= 0) & (times_ms - event[row] <= max_age_ms)
     return Newest(np.where(fresh, values[row], np.nan), np.where(fresh, event[row], -1))
@@ -120,8 +121,7 @@ def summed(rows: pl.DataFrame, column: str, times_ms: I8) -> F8:
     -------
     ndarray, shape (n,)
     """
-    rows, cell = _placed(rows, times_ms)
-    values = rows[column].to_numpy().astype(np.float64)
+    values, cell = _placed(rows, column, times_ms)
     return np.bincount(cell, values, times_ms.size).astype(np.float64)
 
 
@@ -141,21 +141,40 @@ def extreme(rows: pl.DataFrame, column: str, times_ms: I8, pick: np.ufunc) -> F8
     -------
     ndarray, shape (n,)
     """
-    rows, cell = _placed(rows, times_ms)
+    values, cell = _placed(rows, column, times_ms)
     found = np.full(times_ms.size, np.nan)
-    pick.at(found, cell, rows[column].to_numpy().astype(np.float64))
+    pick.at(found, cell, values)
     return found
 
 
-def _placed(rows: pl.DataFrame, times_ms: I8) -> tuple[pl.DataFrame, I8]:
-    """Rows that were news when they came, in the order of their key, and the step they came in."""
-    known = pl.col("available_time")
-    rows = rows.filter(
-        known - pl.col("event_time") <= pl.duration(milliseconds=_LATEST_MS),
-        known.dt.epoch("ms") > int(times_ms[0]) - STEP_MS,
-        known.dt.epoch("ms") <= int(times_ms[-1]),
-    ).sort("available_time", "event_time", maintain_order=True)
-    return rows, np.searchsorted(times_ms, known_ms(rows), side="left")
+def _placed(rows: pl.DataFrame, column: str, times_ms: I8) -> tuple[F8, I8]:
+    """Figures of rows that were news when they came, in order, and the step they came in."""
+    event, known = event_ms(rows), known_ms(rows)
+    values = rows[column].to_numpy().astype(np.float64)
+    kept = (
+        (known - event <= _LATEST_MS)
+        & (known > int(times_ms[0]) - STEP_MS)
+        & (known <= int(times_ms[-1]))
+    )
+    event, known, values = event[kept], known[kept], values[kept]
+    order = _in_order(event, known)
+    if order is not None:
+        known, values = known[order], values[order]
+    return values, np.searchsorted(times_ms, known, side="left")
+
+
+def _in_order(*keys: I8) -> I8 | None:
+    """Order of rows by the last key, then the one before; None where they stand so already."""
+    equal = np.ones(max(keys[0].size - 1, 0), dtype=np.bool_)
+    for key in reversed(keys):
+        step = np.diff(key)
+        if (equal & (step < 0)).any():
+            order: I8 = np.lexsort(keys)
+            return order
+        equal &= step == 0
+        if not equal.any():
+            break
+    return None
 
 
 def lagged(column: F8, n: int) -> F8:
