@@ -156,7 +156,7 @@ class SequencedBook:
             self._waiting.clear()  # no snapshot bridges a second gap
         self._waiting.append(step)
         del self._waiting[:-_KEPT_CHANGES]
-        if self._asked_ms and 0 <= at_ms - self._asked_ms < PATIENCE_MS:
+        if self._asked_ms and abs(at_ms - self._asked_ms) < PATIENCE_MS:
             return False
         self._asked_ms = at_ms
         return True
