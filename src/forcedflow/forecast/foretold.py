@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from forcedflow.errors import NoDataError
 from forcedflow.forecast.alarms import threshold_for
 from forcedflow.forecast.course import Sample
 from forcedflow.forecast.decision import WATCHED_MS, Standing, weigh
@@ -147,10 +148,13 @@ def foretell(samples: Sequence[Sample], fit_to_ms: int) -> Foretold:
     times = np.unique(np.concatenate([one.course.times_ms for one in samples]))
     ahead = max(one.labels.ahead_ms for one in samples)
     folds = inner_folds(times, Fold(fit_to_ms, fit_to_ms, fit_to_ms + 1), ahead, PARTS)
-    fits = [
-        (fold, fit_timing(CHOSEN, samples, fold), fit_timing("climatology", samples, fold))
-        for fold in folds
-    ]
+    fits = []
+    for fold in folds:
+        try:
+            chosen = fit_timing(CHOSEN, samples, fold)
+        except NoDataError:
+            continue  # the first part of a short past may hold too little; later parts do not
+        fits.append((fold, chosen, fit_timing("climatology", samples, fold)))
     nothing = np.zeros((len(DIRECTIONS), 0, len(STRETCHES_H)))
     none = np.zeros(0, dtype=np.int64)
     markets, moments = [none], [none]

@@ -30,7 +30,7 @@ class FittedOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_ms, last_ms : int
         First and last moment read. [UTC ms]
     rows : int
-        Hourly moments.
+        Hours at which open interest was known.
     events : dict of str to int
         Distinct events by the name of their rule.
     liquidations : bool

@@ -1,0 +1,218 @@
+"""A forecast as of a moment: the newest model fitted by then, asked about a market.
+
+In:  a lake, an instrument, a moment. [UTC ms]   Out: `Forecast`.
+Reads the lake, and for a simulated market the model that ships with the package; nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from forcedflow.asof.liquidated import read_liquidated
+from forcedflow.asof.signals import read_signal_table
+from forcedflow.errors import NoDataError
+from forcedflow.features.table import FeatureTable
+from forcedflow.forecast.course import lay_sample
+from forcedflow.forecast.forecast import Chance, Forecast
+from forcedflow.forecast.kept_timing import KeptTiming, tell_chances
+from forcedflow.forecast.rows import HORIZONS_H, lay_rows
+from forcedflow.forecast.size import OURS, SizeModel, with_past_sizes
+from forcedflow.forecast.size_forecast import SizeForecast, forecast_size
+from forcedflow.forecast.sizes import Liquidated
+from forcedflow.instruments import Instrument
+from forcedflow.store import Lake
+from forcedflow.store.forecast_artefact import (
+    ForecastArtefact,
+    decode_forecast,
+    newest_forecast,
+)
+from forcedflow.units import DAY_MS
+
+FORECAST_DAYS = 62
+"""Length of the table that is read: a month for what is rare, and the four weeks that decide."""
+
+SIZE_BASELINE = "liquidations"
+"""The opponent that sizes stand beside: volatility and liquidation history."""
+
+_SHIPPED = "forecast_simulated.json"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForecast:
+    """A forecast artefact, read into models.
+
+    Parameters
+    ----------
+    artefact : ForecastArtefact
+    timing : dict of str to KeptTiming
+        By event.
+    sizes, baseline_sizes : dict of int to SizeModel
+        By horizon in hours.
+    """
+
+    artefact: ForecastArtefact
+    timing: Mapping[str, KeptTiming]
+    sizes: Mapping[int, SizeModel]
+    baseline_sizes: Mapping[int, SizeModel]
+
+    @staticmethod
+    def of(artefact: ForecastArtefact) -> KeptForecast:
+        """Return the models in an artefact."""
+
+        def sizes(name: str) -> dict[int, SizeModel]:
+            held = artefact.size.get(name, {})
+            return {int(hours): SizeModel.from_plain(plain) for hours, plain in held.items()}
+
+        return KeptForecast(
+            artefact,
+            {name: KeptTiming.from_plain(plain) for name, plain in artefact.timing.items()},
+            sizes(OURS),
+            sizes(SIZE_BASELINE),
+        )
+
+
+def newest_kept(lake: Lake, at_ms: int, *, simulated: bool = False) -> KeptForecast | None:
+    """Return the newest forecast fitted by a moment; for simulated markets else the shipped one.
+
+    Parameters
+    ----------
+    lake : Lake
+    at_ms : int
+        [UTC ms]
+    simulated : bool
+        Whether the market asked about is of the simulated exchange: the model that ships was
+        learned there and is lent to no other.
+
+    Raises
+    ------
+    DamagedFileError
+        If one that comes into question is damaged.
+    """
+    found = newest_forecast(lake.root, at_ms)
+    if found is None and simulated:
+        found = shipped()
+    return None if found is None else KeptForecast.of(found)
+
+
+def shipped() -> ForecastArtefact | None:
+    """Return the model that ships, learned on the simulated exchange; None where none does."""
+    file = resources.files("forcedflow.sandbox").joinpath(_SHIPPED)
+    if not file.is_file():
+        return None
+    return decode_forecast(file.read_bytes(), _SHIPPED)
+
+
+def read_forecast(lake: Lake, instrument: Instrument, at_ms: int) -> Forecast:
+    """Return what is told ahead of an instrument at a moment.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        Rows known by then; a model fitted by then. [UTC ms]
+
+    Raises
+    ------
+    NoDataError
+        If no model was fitted by then, or no price of the instrument was known.
+    """
+    table = read_signal_table(lake, instrument, at_ms, FORECAST_DAYS)
+    kept = newest_kept(lake, at_ms, simulated=table.simulated)
+    if kept is None:
+        raise NoDataError(
+            "no forecast was fitted by then\n"
+            "hint: forcedflow train forecast --symbol BTC,ETH --fit-to TIME"
+        )
+    return tell(lake, instrument, at_ms, table, kept)
+
+
+def tell(
+    lake: Lake, instrument: Instrument, at_ms: int, table: FeatureTable, kept: KeptForecast
+) -> Forecast:
+    """Return what a kept forecast tells of an instrument, from a table that was read already.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        [UTC ms]
+    table : FeatureTable
+        As `read_signal_table` returns it, `FORECAST_DAYS` of it.
+    kept : KeptForecast
+
+    Raises
+    ------
+    NoDataError
+        If the table holds no whole hour.
+    """
+    symbol, venue = instrument.symbol, instrument.venue
+    rows = lay_rows(table, symbol, venue)
+    if not rows.size:
+        raise NoDataError(f"nothing is known of {venue} {symbol} at any whole hour by then")
+    reasons: dict[str, str] = {}
+    liquidated, whose = _liquidated(lake, instrument, table, at_ms, reasons)
+    sizes: tuple[SizeForecast, ...] = ()
+    baseline: tuple[SizeForecast, ...] = ()
+    if liquidated is not None:
+        if not kept.sizes:
+            reasons["size"] = "the model learned no sizes: no market it read had liquidations"
+        else:
+            laid = with_past_sizes(rows, liquidated)
+            try:
+                sizes, baseline = (
+                    tuple(
+                        forecast_size(models[hours], laid, liquidated)
+                        for hours in HORIZONS_H
+                        if hours in models
+                    )
+                    for models in (kept.sizes, kept.baseline_sizes)
+                )
+            except NoDataError as error:
+                reasons["size"] = str(error).split("\n", maxsplit=1)[0]
+    chances: list[Chance] = []
+    for name, timing in kept.timing.items():
+        if timing.rule.least_liquidated is not None and liquidated is None:
+            reasons[name] = "the event asks for liquidations, and none are held of this market"
+            continue
+        sample = lay_sample(table, symbol, venue, timing.rule)
+        chances += tell_chances(timing, sample, at_ms)
+    artefact = kept.artefact
+    markets = [f"{one.venue} {one.symbol}" for one in artefact.markets]
+    return Forecast(
+        symbol=symbol,
+        venue=venue,
+        at_ms=at_ms,
+        known_ms=int(rows.times_ms[-1]),
+        simulated=table.simulated or artefact.simulated,
+        sizes=sizes,
+        baseline_sizes=baseline,
+        chances=tuple(chances),
+        tomorrow=None,
+        model=artefact.name,
+        fit_to_ms=artefact.fit_to_ms,
+        learned_from=tuple(markets),
+        is_new_market=f"{venue} {symbol}" not in markets,
+        card=tuple(artefact.card),
+        reasons=tuple(reasons.items()),
+        input_age_ms=tuple(table.input_age_ms.items()),
+        liquidations_of=whose,
+    )
+
+
+def _liquidated(
+    lake: Lake,
+    instrument: Instrument,
+    table: FeatureTable,
+    at_ms: int,
+    reasons: dict[str, str],
+) -> tuple[Liquidated | None, str]:
+    start_ms = int(table.times_ms[0]) - DAY_MS
+    try:
+        return read_liquidated(lake, instrument, start_ms, at_ms)
+    except NoDataError as error:
+        reasons["size"] = str(error).split("\n", maxsplit=1)[0]
+        return None, ""
