@@ -1,9 +1,9 @@
 """Addresses: whether a host may be sent to, judged by what it resolves to.
 
-In:  a host, networks that are allowed although not public.   Out: an IP address to connect to.
+In:  a host, networks that are allowed although not public.   Out: IP addresses to connect to.
 Asks the resolver; opens no connection.
 
-The address that was judged is the one that is connected to. A name that resolves to something else
+An address that was judged is the one that is connected to. A name that resolves to something else
 a moment later changes nothing.
 """
 
@@ -57,10 +57,10 @@ def resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-def choose_address(
+def judge_host(
     host: str, port: int, allowed: Sequence[Network], ask: Resolve = resolve
-) -> tuple[Address, bool]:
-    """Return the address to connect to, and whether it is one of the networks allowed.
+) -> list[tuple[Address, bool]]:
+    """Return the addresses to connect to, each with whether it is of the networks allowed.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def choose_address(
 
     Returns
     -------
-    Address
-    bool
+    list of (Address, bool)
+        In the resolver's order, not empty.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def choose_address(
         If any address of the host is neither public nor allowed: a name with one public and one
         private address is refused whole.
     """
-    addresses = [_plain(text) for text in ask(host, port)]
+    addresses = list(dict.fromkeys(_plain(text) for text in ask(host, port)))
     if not addresses:
         raise DeliveryError("the host's name does not resolve")
     for address in addresses:
@@ -93,7 +93,7 @@ def choose_address(
                 f'state allow_private = ["{address}/{address.max_prefixlen}"]',
                 is_final=True,
             )
-    return addresses[0], _is_in(addresses[0], allowed)
+    return [(address, _is_in(address, allowed)) for address in addresses]
 
 
 def _plain(text: str) -> Address:

@@ -17,9 +17,9 @@ import msgspec
 from forcedflow.alerts.aftermath import AFTER_MS, PATIENCE_MS, follow, tell
 from forcedflow.alerts.alert import Alert
 from forcedflow.alerts.judge import is_about, judge
-from forcedflow.alerts.message import DeliveryError, Sender
+from forcedflow.alerts.message import DeliveryError, Message, Sender
 from forcedflow.alerts.observation import Observation
-from forcedflow.alerts.outbox import Entry, FollowUp, Outbox, PathSince
+from forcedflow.alerts.outbox import Due, Entry, FollowUp, Outbox, PathSince
 from forcedflow.alerts.policy import day_start_ms, decide, quiet_until
 from forcedflow.alerts.rule_state import RuleState
 from forcedflow.alerts.rules import DataStale, Rule, RuleBook
@@ -124,33 +124,45 @@ class AlertDesk:
 
         A target that fails is tried again later, the others are not held up by it.
         """
+        if not self._senders:
+            return 0  # a look at the past keeps everything it finds
         sent = 0
         troubled: set[str] = set()
+        self._outbox.expire(self._clock())
         for due in self._outbox.due(self._clock()):
             sender = self._senders.get(due.target)
-            if sender is None or due.target in troubled:
+            if sender is None or due.target in troubled or self._is_held(due):
                 continue
             if not self._outbox.begin(due, self._clock()):
                 continue
-            try:
-                sender.send(due.message)
-            except DeliveryError as error:
-                is_disabled = self._outbox.fail(
-                    due,
-                    self._clock(),
-                    error.problem,
-                    self._rules.delivery.disable_after,
-                    is_final=error.is_final,
-                    may_have_arrived=error.may_have_arrived,
-                )
-                _log.warning("alert not delivered", target=due.target, problem=error.problem)
-                troubled.add(due.target)
-                if is_disabled:
-                    self._tell_disabled(due.target, due.message.alert, error.problem)
+            error = _attempt(sender, due.message)
+            if error is None:
+                self._outbox.succeed(due, self._clock())
+                sent += 1
                 continue
-            self._outbox.succeed(due, self._clock())
-            sent += 1
+            troubled.add(due.target)
+            self._fail(due, sender, error)
         return sent
+
+    def _is_held(self, due: Due) -> bool:
+        """Whether it waits for the end of quiet hours that began after it fired."""
+        urgent = self._urgent.get(due.message.alert.rule, False)
+        now_ms = self._clock()
+        return quiet_until(self._rules.delivery.quiet_hours, urgent, now_ms) > now_ms
+
+    def _fail(self, due: Due, sender: Sender, error: DeliveryError) -> None:
+        is_disabled = self._outbox.fail(
+            due,
+            self._clock(),
+            error.problem,
+            self._rules.delivery.disable_after,
+            is_final=error.is_final,
+            may_have_arrived=error.may_have_arrived,
+            knows_ids=sender.knows_ids,
+        )
+        _log.warning("alert not delivered", target=due.target, problem=error.problem)
+        if is_disabled:
+            self._tell_disabled(due.target, due.message.alert, error.problem)
 
     def _judge(
         self, seen: Observation, now_ms: int, only: type[DataStale] | None
@@ -179,7 +191,7 @@ class AlertDesk:
         told: list[tuple[FollowUp, PathSince]],
     ) -> None:
         now_ms = max(self._clock(), seen.at_ms)
-        entries = self._entries(seen, fired)
+        entries = self._entries(seen, fired, now_ms)
         entries += [self._after(watched, path, now_ms) for watched, path in told if watched.targets]
         done = [watched.alert.id for watched, _ in told]
         paths = paths | {watched.alert.id: path for watched, path in told}
@@ -187,7 +199,9 @@ class AlertDesk:
         # Only what is written is remembered: a failed write is judged again.
         self._states.update(states)
 
-    def _entries(self, seen: Observation, fired: list[tuple[Rule, Alert]]) -> list[Entry]:
+    def _entries(
+        self, seen: Observation, fired: list[tuple[Rule, Alert]], now_ms: int
+    ) -> list[Entry]:
         delivery = self._rules.delivery
         entries: list[Entry] = []
         let_through: dict[tuple[str, str], int] = {}
@@ -201,14 +215,14 @@ class AlertDesk:
                 rule,
                 delivery,
                 alert.at_ms,
+                now_ms,
                 max([*together, *([last_ms] if last_ms is not None else [])], default=None),
                 sent + sum(entry.suppressed is None for entry in entries),
             )
             is_sent = decision.suppressed is None
             if is_sent:
                 let_through[rule.name, alert.key] = alert.at_ms
-                if picture is None and self._draw is not None:
-                    picture = self._draw(seen)
+                picture = picture or self._picture(seen)
             entries.append(
                 Entry(
                     alert if decision.note is None else _noted(alert, decision.note),
@@ -220,6 +234,15 @@ class AlertDesk:
                 )
             )
         return entries
+
+    def _picture(self, seen: Observation) -> bytes | None:
+        if self._draw is None:
+            return None
+        try:
+            return self._draw(seen)
+        except Exception as error:  # noqa: BLE001 - a picture's fault must not cost the alert
+            _log.error("picture of an alert failed", market=seen.subject, exc_info=error)
+            return None
 
     def _after(self, watched: FollowUp, path: PathSince, now_ms: int) -> Entry:
         quiet = self._rules.delivery.quiet_hours
@@ -264,6 +287,18 @@ class AlertDesk:
         )
         _log.error("target disabled", target=target, problem=problem)
         self._outbox.commit([Entry(notice, others, now_ms)], {}, {}, [], now_ms)
+
+
+def _attempt(sender: Sender, message: Message) -> DeliveryError | None:
+    """Return why a message was not taken; None where it was."""
+    try:
+        sender.send(message)
+    except DeliveryError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - one target's fault must not hold up the others
+        # Its text may quote an address, so that its kind alone is told.
+        return DeliveryError(f"failed inside: {type(error).__name__}", may_have_arrived=True)
+    return None
 
 
 def _noted(alert: Alert, note: str) -> Alert:

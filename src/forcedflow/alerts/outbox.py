@@ -27,6 +27,7 @@ from forcedflow.alerts.alert import Alert
 from forcedflow.alerts.message import Message
 from forcedflow.alerts.rule_state import RuleState
 from forcedflow.errors import DamagedFileError, UsageError
+from forcedflow.units import DAY_MS
 
 _Held = TypeVar("_Held", bound=msgspec.Struct)
 
@@ -34,6 +35,12 @@ DeliveryState: TypeAlias = Literal["queued", "sending", "sent", "failed", "maybe
 
 _BACKOFF_MS: Final = (5_000, 20_000, 80_000, 320_000, 1_280_000)
 """Pauses between attempts at one delivery; after the last it has failed. [ms]"""
+
+STALE_MS: Final = DAY_MS
+"""An alert older than this is not delivered any more, and its picture is dropped. [ms]"""
+
+KEPT_MS: Final = 90 * DAY_MS
+"""How long alerts stay listed. [ms]"""
 
 _VERSION: Final = 1
 _SCHEMA = """
@@ -377,6 +384,7 @@ class Outbox:
         *,
         is_final: bool,
         may_have_arrived: bool,
+        knows_ids: bool,
     ) -> bool:
         """Mark an attempt as failed and queue the next, if there is one.
 
@@ -392,7 +400,9 @@ class Outbox:
         is_final : bool
             No attempt follows.
         may_have_arrived : bool
-            At most one attempt follows, and it says so.
+            What follows says so; where the receiver is not told ids, one attempt at most.
+        knows_ids : bool
+            Whether the receiver is told the id apart.
 
         Returns
         -------
@@ -403,7 +413,7 @@ class Outbox:
         with self._transaction() as db:
             if is_final or due.attempts >= len(_BACKOFF_MS):
                 self._settle(db, due, "failed", now_ms, problem, repeated=repeated)
-            elif may_have_arrived and due.message.repeated:
+            elif may_have_arrived and due.message.repeated and not knows_ids:
                 self._settle(db, due, "maybe_sent", now_ms, problem, repeated=True)
             else:
                 self._settle(db, due, "queued", now_ms, problem, repeated=repeated)
@@ -424,6 +434,30 @@ class Outbox:
                 ).rowcount
                 == 1
             )
+
+    def expire(self, now_ms: int) -> None:
+        """Give up what is too old to act upon, and let go of what nobody asks for any more.
+
+        Parameters
+        ----------
+        now_ms : int
+            [UTC ms]
+        """
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE deliveries SET state = 'failed', updated_ms = ?1, problem = ?2 "
+                "WHERE state = 'queued' "
+                "AND alert_id IN (SELECT id FROM alerts WHERE fired_ms < ?3)",
+                (now_ms, "too old when its turn came", now_ms - STALE_MS),
+            )
+            db.execute(
+                "UPDATE alerts SET picture = NULL WHERE picture IS NOT NULL AND fired_ms < ?",
+                (now_ms - STALE_MS,),
+            )
+            old = "(SELECT id FROM alerts WHERE fired_ms < ?)"
+            for table in ("deliveries", "follow_ups"):
+                db.execute(f"DELETE FROM {table} WHERE alert_id IN {old}", (now_ms - KEPT_MS,))  # noqa: S608 - two names of our own
+            db.execute("DELETE FROM alerts WHERE fired_ms < ?", (now_ms - KEPT_MS,))
 
     def enable(self, target: str) -> None:
         """Send to a target again, also what waited meanwhile."""

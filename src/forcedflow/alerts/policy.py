@@ -32,16 +32,16 @@ class Decision:
 
 
 def decide(
-    rule: Rule, delivery: Delivery, at_ms: int, last_ms: int | None, sent_today: int
+    rule: Rule, delivery: Delivery, at_ms: int, now_ms: int, last_ms: int | None, sent_today: int
 ) -> Decision:
-    """Return what becomes of something that fired now.
+    """Return what becomes of something that fired.
 
     Parameters
     ----------
     rule : Rule
     delivery : Delivery
-    at_ms : int
-        Now. [UTC ms]
+    at_ms, now_ms : int
+        When it fired, and now. [UTC ms]
     last_ms : int, optional
         When the same was last let through. [UTC ms]
     sent_today : int
@@ -61,7 +61,7 @@ def decide(
             f"This is the last of {delivery.daily_cap} alerts for today; what fires from now on "
             "is listed by: forcedflow alerts outbox"
         )
-    return Decision(None, quiet_until(delivery.quiet_hours, rule.urgent, at_ms), note)
+    return Decision(None, quiet_until(delivery.quiet_hours, rule.urgent, now_ms), note)
 
 
 def quiet_until(quiet: QuietHours | None, urgent: bool, at_ms: int) -> int:

@@ -80,11 +80,16 @@ class _Masking(logging.Filter):
         self._secrets = list(secrets)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
+        record.msg, record.args = self._mask(record.getMessage()), ()
+        if record.exc_info:
+            # A formatter takes what was formatted before over formatting it itself.
+            record.exc_text = self._mask(logging.Formatter().formatException(record.exc_info))
+        return True
+
+    def _mask(self, text: str) -> str:
         for secret in self._secrets:
             text = secret.mask(text)
-        record.msg, record.args = text, ()
-        return True
+        return text
 
 
 def mask_logs(secrets: Iterable[Secret]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import httpx2
 import msgspec
 
-from forcedflow.alerts.addresses import Network, Resolve, choose_address, resolve
+from forcedflow.alerts.addresses import Network, Resolve, judge_host, resolve
 from forcedflow.alerts.message import DeliveryError, Message
 from forcedflow.alerts.secret import Secret
 
@@ -80,27 +80,25 @@ class Webhook:
         # An environment's proxy would resolve names itself, past every check here.
         with httpx2.Client(trust_env=False, timeout=TIMEOUT_S, follow_redirects=False) as client:
             for _ in range(MOST_REDIRECTS + 1):
-                answer = self._post(client, url, message.alert.id, body)
-                if answer.status_code not in _FOLLOWED:
+                status, location = self._post(client, url, message.alert.id, body)
+                if status not in _FOLLOWED:
                     break
-                url = self._next(url, answer)
+                url = self._next(url, status, location)
             else:
                 raise DeliveryError(f"more than {MOST_REDIRECTS} redirects", is_final=True)
-        if not answer.is_success:
-            raise DeliveryError(
-                f"the receiver answered {answer.status_code}",
-                is_final=answer.status_code in _FINAL,
-            )
+        if not 200 <= status < 300:
+            raise DeliveryError(f"the receiver answered {status}", is_final=status in _FINAL)
 
     def __repr__(self) -> str:
         return f"Webhook({self._url})"
 
     def _post(
         self, client: httpx2.Client, url: httpx2.URL, alert_id: str, body: bytes
-    ) -> httpx2.Response:
+    ) -> tuple[int, str | None]:
+        """Return the status and the location that the first address that is reached answers."""
         port = url.port or (443 if url.scheme == "https" else 80)
-        address, is_allowed = choose_address(url.host, port, self._allowed, self._ask)
-        if url.scheme != "https" and not is_allowed:
+        judged = judge_host(url.host, port, self._allowed, self._ask)
+        if url.scheme != "https" and not all(is_allowed for _, is_allowed in judged):
             raise DeliveryError("the address is not https", is_final=True)
         stamp = str(self._clock() // 1000)
         headers = {
@@ -112,25 +110,32 @@ class Webhook:
             "webhook-timestamp": stamp,
             "webhook-signature": sign(self._key, alert_id, stamp, body),
         }
-        # Connected to by the address that was judged; certificates are checked for the name.
-        pinned = url.copy_with(host=str(address))
-        try:
-            return client.post(
-                pinned,
-                content=body,
-                headers=headers,
-                extensions={"sni_hostname": url.host},
-            )
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            problem = self._url.mask(str(error)) or "no answer"
-            raise DeliveryError(f"{type(error).__name__}: {problem}") from None
+        problem = DeliveryError("no answer")
+        for address, _ in judged:
+            # Connected to by the address that was judged; certificates are checked for the name.
+            pinned = url.copy_with(host=str(address))
+            named = {"sni_hostname": url.host}
+            try:
+                # What the receiver has to say beyond its status is not read: it may not end.
+                with client.stream(
+                    "POST", pinned, content=body, headers=headers, extensions=named
+                ) as answer:
+                    return answer.status_code, answer.headers.get("location")
+            except httpx2.ConnectError as error:
+                problem = self._told(error)
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                raise self._told(error, may_have_arrived=True) from None
+        raise problem
 
-    def _next(self, url: httpx2.URL, answer: httpx2.Response) -> httpx2.URL:
-        target = answer.headers.get("location")
-        if not target:
-            raise DeliveryError(f"{answer.status_code} without a location", is_final=True)
+    def _told(self, error: Exception, *, may_have_arrived: bool = False) -> DeliveryError:
+        words = f"{type(error).__name__}: {self._url.mask(str(error)) or 'no answer'}"
+        return DeliveryError(words, may_have_arrived=may_have_arrived)
+
+    def _next(self, url: httpx2.URL, status: int, location: str | None) -> httpx2.URL:
+        if not location:
+            raise DeliveryError(f"{status} without a location", is_final=True)
         try:
-            following = url.join(target)
+            following = url.join(location)
         except httpx2.InvalidURL:
             raise DeliveryError("redirected to what is no address", is_final=True) from None
         if url.scheme == "https" and following.scheme != "https":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 
 import pytest
 from tests.reference.observations import START_MS, book, cluster, loading, seen
@@ -188,6 +189,75 @@ def test_a_target_that_keeps_failing_is_disabled_others_are_told_and_nothing_is_
     assert desk.tick() == 0
     outbox.enable("desk")
     assert desk.tick() == 1
+
+
+def test_a_sender_that_breaks_is_a_failed_attempt_that_may_have_arrived(target, clock):
+    desk = desk_of(target, clock, LOADED)
+    target.failure = TypeError("quotes an address")
+    show(desk, clock, 0, 80)
+    told = desk._outbox.listed()[0].deliveries["desk"]
+    assert (told["state"], told["problem"]) == ("queued", "failed inside: TypeError")
+    target.failure = None
+    clock.minute = 1
+    assert desk.tick() == 1
+    assert REPEATED in target.taken[0].text
+
+
+def test_a_picture_that_fails_does_not_cost_the_alert(target, clock):
+    def broken(_):
+        raise ZeroDivisionError
+
+    desk = desk_of(target, clock, LOADED, draw=broken)
+    show(desk, clock, 0, 80)
+    assert target.taken[0].picture is None
+
+
+def test_a_retry_that_falls_into_quiet_hours_waits_for_their_end(target, clock):
+    quiet = f"{NO_FOLLOW_UP}\nquiet_hours={{from='01:00', to='02:00'}}"
+    desk = desk_of(target, clock, LOADED, delivery=quiet)
+    target.failure = DeliveryError("the receiver answered 503")
+    show(desk, clock, 59.99, 80)
+    target.failure = None
+    clock.minute = 61
+    assert desk.tick() == 0
+    clock.minute = 120
+    assert desk.tick() == 1
+
+
+def test_what_is_a_day_old_when_its_turn_comes_is_listed_and_not_sent(target, clock):
+    desk = desk_of(target, clock, LOADED, draw=lambda _: b"PNG")
+    target.failure = DeliveryError("the receiver answered 503")
+    show(desk, clock, 0, 80)
+    target.failure = None
+    clock.minute = 24 * 60 + 1
+    assert desk.tick() == 0
+    told = desk._outbox.listed()[0].deliveries["desk"]
+    assert (told["state"], told["problem"]) == ("failed", "too old when its turn came")
+    clock.minute = 91 * 24 * 60
+    desk.tick()
+    assert desk._outbox.listed() == []
+
+
+def test_observing_and_sending_in_two_threads_lose_and_double_nothing(target, clock, tmp_path):
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    desk = desk_of(target, clock, LOADED, delivery=f"{NO_FOLLOW_UP}\ndaily_cap=999", outbox=outbox)
+    clock.minute = 200
+    is_over = threading.Event()
+
+    def send():
+        while not is_over.is_set():
+            desk.tick()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    for minute in range(100):
+        desk.observe(seen(minute, loading=loading(80 if minute % 2 else 10)))
+    is_over.set()
+    thread.join()
+    desk.tick()
+    outbox.close()
+    ids = [message.alert.id for message in target.taken]
+    assert len(ids) == len(set(ids)) == 50
 
 
 def test_one_broken_target_does_not_hold_up_the_others(clock):

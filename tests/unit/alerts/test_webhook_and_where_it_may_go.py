@@ -6,13 +6,15 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import threading
 from ipaddress import ip_network
 
 import pytest
 from tests.reference.observations import START_MS, book, cluster, seen
 from tests.unit.alerts.receiver import Receiver
 
-from forcedflow.alerts.addresses import choose_address, parse_networks
+from forcedflow.alerts.addresses import judge_host, parse_networks
 from forcedflow.alerts.judge import judge
 from forcedflow.alerts.message import DeliveryError, Message
 from forcedflow.alerts.rule_state import RuleState
@@ -128,20 +130,67 @@ PRIVATE = [
 @pytest.mark.parametrize("address", PRIVATE)
 def test_an_address_that_is_not_public_is_refused_however_it_is_written(address):
     with pytest.raises(DeliveryError, match="no public address") as refused:
-        choose_address("made.example", 443, (), lambda _host, _port: [address])
+        judge_host("made.example", 443, (), lambda _host, _port: [address])
     assert refused.value.is_final
 
 
 def test_a_name_with_one_public_and_one_private_address_is_refused_whole():
     with pytest.raises(DeliveryError, match=r"10\.0\.0\.1"):
-        choose_address("made.example", 443, (), lambda _host, _port: ["93.184.216.34", "10.0.0.1"])
+        judge_host("made.example", 443, (), lambda _host, _port: ["93.184.216.34", "10.0.0.1"])
 
 
 def test_a_public_address_and_an_allowed_one_are_taken():
-    address, is_allowed = choose_address("a", 443, (), lambda _host, _port: ["93.184.216.34"])
-    assert (str(address), is_allowed) == ("93.184.216.34", False)
-    address, is_allowed = choose_address("a", 80, LOOPBACK, lambda _host, _port: ["127.0.0.1"])
-    assert (str(address), is_allowed) == ("127.0.0.1", True)
+    found = judge_host("a", 80, LOOPBACK, lambda _host, _port: ["93.184.216.34", "127.0.0.1"])
+    assert [(str(address), is_allowed) for address, is_allowed in found] == [
+        ("93.184.216.34", False),
+        ("127.0.0.1", True),
+    ]
+
+
+def test_where_the_first_address_is_not_reached_the_next_is_tried():
+    with Receiver() as receiver:
+        hook = webhook(
+            f"http://made.example:{receiver.port}/",
+            ask=lambda _host, _port: ["127.0.0.9", "127.0.0.1"],
+        )
+        hook.send(message())
+        assert len(receiver.requests) == 1
+
+
+def test_a_receiver_that_never_ends_its_answer_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        taken = threading.Event()
+
+        def answer():
+            connection, _ = listening.accept()
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")
+            taken.wait(30)
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        webhook(f"http://127.0.0.1:{port}/").send(message())
+        taken.set()
+        thread.join()
+
+
+def test_a_receiver_that_hangs_up_may_have_taken_it():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def hang_up():
+            connection, _ = listening.accept()
+            connection.recv(65_536)
+            connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(DeliveryError) as refused:
+            webhook(f"http://127.0.0.1:{port}/").send(message())
+        thread.join()
+    assert refused.value.may_have_arrived
 
 
 def test_a_name_is_resolved_once_per_attempt_and_connected_to_by_what_was_judged():
