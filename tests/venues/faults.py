@@ -14,7 +14,17 @@ import pytest
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
-VENUES: Final = ("binance", "bybit", "gate", "hyperliquid", "kucoin", "mexc", "okx", "bitget")
+VENUES: Final = (
+    "binance",
+    "bybit",
+    "gate",
+    "hyperliquid",
+    "kucoin",
+    "mexc",
+    "okx",
+    "bitget",
+    "dydx",
+)
 
 EXACT = "rows exact"
 
@@ -54,6 +64,7 @@ _ALL: Final = (
             "mexc": f"{EXACT}; contracts in base coins; no liquidations printed",
             "kucoin": f"{EXACT}; contracts in base coins; no liquidations printed",
             "okx": f"{EXACT}; contracts in base coins; open interest one-sided",
+            "dydx": f"{EXACT}; liquidations are trades too; open interest one-sided; no books",
             "bitget": f"{EXACT}; liquidations' values in base coins; open interest one-sided",
         },
     ),
@@ -67,6 +78,7 @@ _ALL: Final = (
             "hyperliquid": f"{EXACT}; positions of every account that traded",
             "mexc": f"{EXACT}: trades, as no liquidations are printed",
             "kucoin": f"{EXACT}: trades, as no liquidations are printed",
+            "dydx": EXACT,
             "okx": EXACT,
             "bitget": EXACT,
         },
@@ -86,6 +98,8 @@ _ALL: Final = (
             " do not reach so far",
             "kucoin": "first half exact; lost trades reported as a gap, as its last hundred"
             " do not reach so far",
+            "dydx": "first half exact; lost trades and the liquidations among them repaired by"
+            " REST",
             "okx": "first half exact; lost liquidations reported as a gap, of which the venue"
             " repeats the last; trades repaired by REST as far as a few thousand reach,"
             " else reported",
@@ -130,6 +144,7 @@ _ALL: Final = (
             "hyperliquid": "made anew; lost trades reported as a gap",
             "mexc": "made anew; lost trades reported as a gap",
             "kucoin": "made anew; lost trades reported as a gap",
+            "dydx": "made anew; lost trades and the liquidations among them repaired by REST",
             "okx": "made anew; lost liquidations reported as a gap, of which the venue repeats"
             " the last; trades repaired by REST",
             "bitget": "made anew; lost liquidations reported as a gap; trades repaired by REST",

@@ -19,6 +19,7 @@ import polars as pl
 from tests.venues.fakes.binance import FakeBinance
 from tests.venues.fakes.bitget import FakeBitget
 from tests.venues.fakes.bybit import FakeBybit
+from tests.venues.fakes.dydx import FakeDydx
 from tests.venues.fakes.exchange import PATIENCE_S, FakeExchange
 from tests.venues.fakes.gate import FakeGate
 from tests.venues.fakes.hyperliquid import FakeHyperliquid
@@ -36,6 +37,7 @@ from forcedflow.venues.binance import BinanceConnector
 from forcedflow.venues.bitget import BitgetConnector
 from forcedflow.venues.bybit import BybitConnector
 from forcedflow.venues.connector import Connector, Feed, Poll
+from forcedflow.venues.dydx import DydxConnector
 from forcedflow.venues.follow import Follower
 from forcedflow.venues.gate import GateConnector
 from forcedflow.venues.http import HttpClient
@@ -51,6 +53,7 @@ _CONNECTORS: dict[str, Any] = {
     "bitget": BitgetConnector,
     "bybit": BybitConnector,
     "gate": GateConnector,
+    "dydx": DydxConnector,
     "hyperliquid": HyperliquidConnector,
     "kucoin": KucoinConnector,
     "mexc": MexcConnector,
@@ -61,6 +64,7 @@ _FAKES: dict[str, type[FakeExchange]] = {
     "bitget": FakeBitget,
     "bybit": FakeBybit,
     "gate": FakeGate,
+    "dydx": FakeDydx,
     "hyperliquid": FakeHyperliquid,
     "kucoin": FakeKucoin,
     "mexc": FakeMexc,
@@ -97,6 +101,13 @@ CHANNELS: dict[str, dict[str, str]] = {
         "klines": "futures.candlesticks 1m BTC_USDT",
         "funding": "futures.tickers BTC_USDT",
         "order_book": "futures.obu ob.BTC_USDT.",
+    },
+    "dydx": {
+        "trades": "v4_trades BTC-USD",
+        "liquidations": "v4_trades BTC-USD",
+        "klines": "v4_candles BTC-USD/1MIN",
+        "open_interest": "v4_markets",
+        "funding": "v4_markets",
     },
     "hyperliquid": {
         "trades": "trades",

@@ -28,7 +28,8 @@ def test_a_burst_is_recorded_to_the_last_row(venue, tmp_path):
         day = Day(fake, now_ms)
         day.open()
         prints = promises.TERMS[venue].prints_liquidations
-        tables = ["trades", "order_book", *(["liquidations"] if prints else [])]
+        tables = ["trades", *(["liquidations"] if prints else [])]
+        tables += ["order_book"] if promises.TERMS[venue].prints_books else []
         tables += ["positions"] if venue == "hyperliquid" else []
         with Recording(tmp_path, fake, tables=tables) as run:
             run.wait_for(fake, *tables)

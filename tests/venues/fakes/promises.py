@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from tests.venues.fakes import bybit
+from tests.venues.fakes import bybit, dydx
 from tests.venues.fakes.facts import (
     MINUTE_MS,
     Bar,
@@ -46,6 +46,12 @@ class Terms:
     has_quote_volume: bool | None
     has_reference_bars: bool = True
     repairs_trades: bool = True
+    repairs_liquidations: bool = False
+    prints_books: bool = True
+    # Whether the estimate of a minute is what held when it began.
+    estimates_at_minute_start: bool = False
+    # Where a liquidation is told as a trade.
+    liquidation_trade_id: Callable[[Liquidation], str] | None = None
     polled: tuple[str, ...] = ()
 
     @property
@@ -86,6 +92,7 @@ TERMS: Final[dict[str, Terms]] = {
         has_taker_volume=False,
         has_trade_count=False,
         has_quote_volume=True,
+        estimates_at_minute_start=True,
         polled=("mark-price-kline", "index-price-kline"),
     ),
     "gate": Terms(
@@ -98,6 +105,21 @@ TERMS: Final[dict[str, Terms]] = {
         has_trade_count=False,
         has_quote_volume=None,
         polled=("candlesticks/mark_BTC_USDT", "candlesticks/index_BTC_USDT", "tickers"),
+    ),
+    "dydx": Terms(
+        {"linear": "BTC/USDC:USDC"},
+        0.0,
+        dydx.trade_id,
+        "fill",
+        "complete",
+        has_taker_volume=False,
+        has_trade_count=True,
+        has_quote_volume=True,
+        has_reference_bars=False,
+        repairs_liquidations=True,
+        prints_books=False,
+        estimates_at_minute_start=True,
+        liquidation_trade_id=dydx.liquidation_id,
     ),
     "hyperliquid": Terms(
         {"linear": "BTC/USDC:USDC"},
@@ -151,21 +173,29 @@ TERMS: Final[dict[str, Terms]] = {
 
 
 def trades(venue: str, facts: Iterable[Fact]) -> list[Row]:
-    """Return a row of each trade."""
+    """Return a row of each trade; where liquidations are told as trades, of those too."""
     terms = TERMS[venue]
-    return [
-        {
-            "symbol": terms.symbols[fact.kind],
-            "event_time": fact.time_ms,
-            "available_time": fact.time_ms,
-            "trade_id": terms.trade_id(fact.number),
-            "price": fact.price,
-            "amount": _coins(terms, fact.kind, fact.size, fact.price),
-            "taker_side": fact.taker_side,
-        }
-        for fact in facts
-        if isinstance(fact, Trade)
-    ]
+    found: list[Row] = []
+    for fact in facts:
+        if isinstance(fact, Trade):
+            name, taker_side = terms.trade_id(fact.number), fact.taker_side
+        elif isinstance(fact, Liquidation) and terms.liquidation_trade_id is not None:
+            name = terms.liquidation_trade_id(fact)
+            taker_side = "sell" if fact.side == "long" else "buy"
+        else:
+            continue
+        found.append(
+            {
+                "symbol": terms.symbols[fact.kind],
+                "event_time": fact.time_ms,
+                "available_time": fact.time_ms,
+                "trade_id": name,
+                "price": fact.price,
+                "amount": _coins(terms, fact.kind, fact.size, fact.price),
+                "taker_side": taker_side,
+            }
+        )
+    return found
 
 
 def liquidations(venue: str, facts: Iterable[Fact]) -> list[Row]:
@@ -225,7 +255,7 @@ def klines(venue: str, facts: Iterable[Fact]) -> list[Row]:
 
 
 def predicted_funding(venue: str, facts: Iterable[Fact]) -> list[Row]:
-    """Return a row per minute: at Bybit what held when it began, else the first one in it."""
+    """Return a row per minute: at Bybit and dYdX what held when it began, else its first one."""
     terms = TERMS[venue]
     rows: list[Row] = []
     latest: dict[Kind, Mark] = {}
@@ -236,7 +266,7 @@ def predicted_funding(venue: str, facts: Iterable[Fact]) -> list[Row]:
         latest[fact.kind] = fact
         if before is not None and before.time_ms // MINUTE_MS == minute:
             continue
-        if venue != "bybit":
+        if not terms.estimates_at_minute_start:
             rows.append(_estimate(terms, fact, fact.time_ms))
         elif before is not None:
             rows.append(_estimate(terms, before, minute * MINUTE_MS))

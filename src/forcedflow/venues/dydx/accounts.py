@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -30,7 +30,7 @@ from forcedflow.errors import FrameError, UsageError
 from forcedflow.instruments import Instrument
 from forcedflow.units import MINUTE_MS
 from forcedflow.venues.base import PRECEDENCE_STREAM
-from forcedflow.venues.dydx.messages import Market, Position, Subaccount, Subaccounts, decode
+from forcedflow.venues.dydx.messages import Market, Position, Subaccounts, by_ticker, decode
 from forcedflow.venues.dydx.spec import VENUE
 from forcedflow.venues.row_buffer import RowBuffer
 
@@ -39,8 +39,28 @@ MOST_ACCOUNTS: Final = 300
 
 _ADDRESS: Final = re.compile(r"dydx1[02-9ac-hj-np-z]{38}")
 _ACCOUNTS: Final = msgspec.json.Decoder(Subaccounts, strict=False)
+_POSITION: Final = msgspec.json.Decoder(Position, strict=False)
 # From this number on a subaccount holds one isolated position.
 _FIRST_ISOLATED: Final = 128
+
+
+class Holding(NamedTuple):
+    """What one subaccount holds.
+
+    Parameters
+    ----------
+    address : str
+    number : int
+    equity : float
+        Value at oracle prices. [USD]
+    positions : mapping of str to Position
+        By ticker.
+    """
+
+    address: str
+    number: int
+    equity: float
+    positions: Mapping[str, Position]
 
 
 def read_accounts(path: Path) -> tuple[str, ...]:
@@ -106,13 +126,22 @@ def parse_positions(
         If it is not what it should be.
     """
     accounts = decode(_ACCOUNTS, "addresses", raw).subaccounts
-    for account in accounts:
+    held = [
+        Holding(
+            account.address,
+            account.number,
+            account.equity,
+            by_ticker(_POSITION, "addresses", account.positions),
+        )
+        for account in accounts
+    ]
+    for account in held:
         for name, position in account.positions.items():
             if name != position.market or (position.size > 0) != (position.side == "LONG"):
                 problem = f"{name}: {position.side} of {position.size:g} {position.market}"
                 raise FrameError(VENUE, "addresses", problem, raw)
     minute_ms = received_ms - received_ms % MINUTE_MS
-    for account in accounts:
+    for account in held:
         known = _margins(account, markets)
         if known is None:
             continue
@@ -141,13 +170,13 @@ def parse_positions(
 
 
 def liquidation_price(
-    account: Subaccount, position: Position, known: Mapping[str, tuple[float, float]]
+    account: Holding, position: Position, known: Mapping[str, tuple[float, float]]
 ) -> float | None:
     """Return the oracle price at which a position is closed, all other prices held still.
 
     Parameters
     ----------
-    account : Subaccount
+    account : Holding
     position : Position
         One of its own.
     known : mapping of str to (float, float)
@@ -161,7 +190,7 @@ def liquidation_price(
     Examples
     --------
     >>> btc = Position("BTC-USD", "LONG", 2.0, 50_000.0, 0.0)
-    >>> own = Subaccount("dydx1", 0, 10_000.0, {"BTC-USD": btc})
+    >>> own = Holding("dydx1", 0, 10_000.0, {"BTC-USD": btc})
     >>> round(liquidation_price(own, btc, {"BTC-USD": (50_000.0, 0.012)}), 2)
     45546.56
     """
@@ -177,7 +206,7 @@ def liquidation_price(
 
 
 def _margins(
-    account: Subaccount, markets: Mapping[str, Market]
+    account: Holding, markets: Mapping[str, Market]
 ) -> dict[str, tuple[float, float]] | None:
     known: dict[str, tuple[float, float]] = {}
     for ticker in account.positions:

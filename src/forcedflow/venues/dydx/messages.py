@@ -9,6 +9,7 @@ so that a NaN, an infinity or a price of zero is refused with its message.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
@@ -34,6 +35,8 @@ Rate: TypeAlias = Annotated[float, msgspec.Meta(gt=-1e6, lt=1e6)]
 
 Fraction: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=1)]
 """A fraction of margin, above zero. [1]"""
+
+_MARKET: Final = "-USD"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -98,9 +101,9 @@ class Market(msgspec.Struct, gc=False):
 
 
 class Markets(msgspec.Struct):
-    """Every market, by ticker."""
+    """Every market, by ticker; `by_ticker` reads them."""
 
-    markets: dict[str, Market]
+    markets: dict[str, msgspec.Raw]
 
 
 class Oracle(msgspec.Struct, gc=False):
@@ -111,10 +114,10 @@ class Oracle(msgspec.Struct, gc=False):
 
 
 class MarketChanges(msgspec.Struct, gc=False):
-    """What changed of some markets; either part may be absent."""
+    """What changed of some markets, by ticker; either part may be absent."""
 
-    trading: dict[str, Market] = msgspec.field(default_factory=dict)
-    oracle_prices: dict[str, Oracle] = msgspec.field(name="oraclePrices", default_factory=dict)
+    trading: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
+    oracle_prices: dict[str, msgspec.Raw] = msgspec.field(name="oraclePrices", default_factory=dict)
 
 
 class Settlement(msgspec.Struct):
@@ -153,7 +156,7 @@ class Subaccount(msgspec.Struct):
     address: str
     number: int = msgspec.field(name="subaccountNumber")
     equity: Signed
-    positions: dict[str, Position] = msgspec.field(name="openPerpetualPositions")
+    positions: dict[str, msgspec.Raw] = msgspec.field(name="openPerpetualPositions")
 
 
 class Subaccounts(msgspec.Struct):
@@ -182,6 +185,21 @@ def decode(decoder: msgspec.json.Decoder[T], what: str, raw: bytes | msgspec.Raw
         return decoder.decode(raw)
     except UNDECODABLE as error:
         raise FrameError(VENUE, what, str(error), bytes(raw)) from error
+
+
+def by_ticker(
+    decoder: msgspec.json.Decoder[T], what: str, named: Mapping[str, msgspec.Raw]
+) -> dict[str, T]:
+    """Return what stands under the names of markets; what else stands beside them is not ours.
+
+    Raises
+    ------
+    FrameError
+        If what stands under a market's name is something else.
+    """
+    return {
+        name: decode(decoder, what, raw) for name, raw in named.items() if name.endswith(_MARKET)
+    }
 
 
 def millis(moment: datetime, what: str, raw: bytes | msgspec.Raw) -> int:

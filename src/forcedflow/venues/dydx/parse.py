@@ -29,6 +29,7 @@ from forcedflow.venues.row_buffer import RowBuffer
 
 _TIME: Final = msgspec.json.Decoder(messages.Time, strict=False)
 _MARKETS: Final = msgspec.json.Decoder(messages.Markets, strict=False)
+_MARKET: Final = msgspec.json.Decoder(messages.Market, strict=False)
 _TRADES: Final = msgspec.json.Decoder(messages.Trades, strict=False)
 _CANDLES: Final = msgspec.json.Decoder(messages.Candles, strict=False)
 _CANDLE: Final = msgspec.json.Decoder(messages.Candle, strict=False)
@@ -85,7 +86,8 @@ def parse_markets(raw: bytes) -> dict[str, messages.Market]:
     FrameError
         If the reply is not what it should be.
     """
-    return decode(_MARKETS, "perpetualMarkets", raw).markets
+    named = decode(_MARKETS, "perpetualMarkets", raw).markets
+    return messages.by_ticker(_MARKET, "perpetualMarkets", named)
 
 
 def parse_instruments(raw: bytes) -> tuple[Instrument, ...]:

@@ -22,7 +22,7 @@ from forcedflow.venues.base import PRECEDENCE_STREAM
 from forcedflow.venues.connector import Request
 from forcedflow.venues.dydx import messages, parse
 from forcedflow.venues.dydx.accounts import parse_positions
-from forcedflow.venues.dydx.messages import Market, decode, millis
+from forcedflow.venues.dydx.messages import Market, by_ticker, decode, millis
 from forcedflow.venues.dydx.parse import Asked
 from forcedflow.venues.dydx.spec import FUNDING_HOURS, VENUE
 from forcedflow.venues.row_buffer import RowBuffer
@@ -39,6 +39,8 @@ class _Message(msgspec.Struct, gc=False):
 
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
 _ALL_MARKETS: Final = msgspec.json.Decoder(messages.Markets, strict=False)
+_MARKET: Final = msgspec.json.Decoder(Market, strict=False)
+_ORACLE: Final = msgspec.json.Decoder(messages.Oracle, strict=False)
 _CHANGES: Final = msgspec.json.Decoder(messages.MarketChanges, strict=False)
 
 _NOTHING: Final[tuple[Request, ...]] = ()
@@ -109,7 +111,8 @@ class DydxReader:
             if message.type == "channel_data":
                 self._read_data(message, frame, rows)
             elif message.type == "subscribed" and message.channel == "v4_markets":
-                self._markets = decode(_ALL_MARKETS, "v4_markets", message.contents).markets
+                named = decode(_ALL_MARKETS, "v4_markets", message.contents).markets
+                self._markets = by_ticker(_MARKET, "v4_markets", named)
         except FrameError as error:
             # Quote the message, not only its contents.
             raise FrameError(VENUE, error.what, error.problem, frame.raw) from error
@@ -148,16 +151,18 @@ class DydxReader:
 
     def _read_changes(self, message: _Message, frame: Frame, rows: RowBuffer) -> None:
         changes = decode(_CHANGES, "v4_markets", message.contents)
+        trading = by_ticker(_MARKET, "v4_markets", changes.trading)
+        oracles = by_ticker(_ORACLE, "v4_markets", changes.oracle_prices)
         prices = {
             ticker: (oracle.price, millis(oracle.at, "v4_markets", frame.raw))
-            for ticker, oracle in changes.oracle_prices.items()
+            for ticker, oracle in oracles.items()
         }
         for ticker, (price, at_ms) in prices.items():
             if ticker in self._listed:
                 self._pass_minute(ticker, at_ms, frame.received_ms, rows)
                 self._oracles[ticker].take(at_ms, price, rows)
             self._change(ticker, Market(oracle_price=price))
-        for ticker, market in changes.trading.items():
+        for ticker, market in trading.items():
             self._change(ticker, market)
 
     def _change(self, ticker: str, change: Market) -> None:
