@@ -38,7 +38,7 @@ FADING = 5.0
 HINGED: tuple[str, ...] = ("sigma_1h", "sigma_24h", "range_4h", "move_1h", "oi_rank")
 """Inputs whose say may bend, beyond one spread either side of the middle."""
 
-_DENSE = 12_000
+_DENSE = 6_000
 # Without an event the odds would fall without end: half a moment holds them where they began.
 _ANCHOR = 0.5
 _NEWTON = 30
@@ -188,7 +188,7 @@ def fit_ridge(
     Notes
     -----
     An event is told of by as many moments as a stretch has hours, so each stretch weighs one over
-    its length. Of more than 12,000 rows, moments that no event followed within the day are
+    its length. Of more than 6,000 rows, moments that no event followed within the day are
     thinned evenly and weigh more by as much.
     """
     standard = standardise([one.course.turned(d) for one in samples for d in (0, 1)], names)
@@ -238,7 +238,7 @@ def stack_rows(
 
     Notes
     -----
-    Of more than 12,000 rows, moments that no event followed within the day are thinned evenly and
+    Of more than 6,000 rows, moments that no event followed within the day are thinned evenly and
     weigh more by as much.
     """
     total = 2 * sum(one.course.times_ms.size for one in samples)

@@ -158,7 +158,7 @@ def permuted(labels: Labels, block_ms: int, seed: int) -> Labels:
     place = np.empty(taken.size, dtype=np.int64)
     place[taken] = np.arange(taken.size)
     hour = np.searchsorted(labels.times_ms, labels.events_ms, side="right") - 1
-    inside = hour >= 0
+    inside = (hour >= 0) & (labels.events_ms < labels.times_ms[-1] + HOUR_MS)
     moved = labels.times_ms[place[hour[inside]]] + (
         labels.events_ms[inside] - labels.times_ms[hour[inside]]
     )

@@ -63,6 +63,9 @@ CANDIDATES: tuple[str, ...] = ("climatology", "volatility", "features", "map")
 """Models that are chosen from, the simplest first. Trees are scored beside them and not chosen: on
 some dozen events they forecast the later parts of a fit worse, for thirty times the time."""
 
+# Later parts of a fit: each costs every model once more.
+_INNER = 2
+
 LEAST_EVENTS = 5
 """Events in the later parts of a fit without which nothing but climatology is chosen."""
 
@@ -317,7 +320,7 @@ def _forecast_later(name: str, fits: Sequence[Sample], fold: Fold, penalty: floa
     times = np.unique(np.concatenate([one.course.times_ms[one.labels.known] for one in fits]))
     raw, happened, day = [np.zeros((0, 4))], [np.zeros((0, 4))], [np.zeros(0, dtype=np.int64)]
     events = 0
-    for inner in inner_folds(times, fold, ahead_ms):
+    for inner in inner_folds(times, fold, ahead_ms, _INNER):
         known = _until(fits, inner)
         if not known:
             continue

@@ -23,7 +23,7 @@ from forcedflow.forecast.labels import STRETCHES_H
 from forcedflow.forecast.rows import FAMILIES, Standard, standardise
 from forcedflow.units import F8, F8x2
 
-DEPTH, TREES, RATE, LEAST_LEAF, RIDGE = 3, 60, 0.05, 200, 10.0
+DEPTH, TREES, RATE, LEAST_LEAF, RIDGE = 3, 50, 0.05, 200, 10.0
 """Depth, number and step of trees, rows of the least leaf, and pull of a leaf to zero."""
 
 SEED = 43
@@ -144,6 +144,7 @@ def fit_trees(samples: Sequence[Sample], names: Sequence[str]) -> TreeHazard:
         min_samples_leaf=LEAST_LEAF,
         l2_regularization=RIDGE,
         monotonic_cst=[*ways, 1, 0],
+        max_bins=32,
         early_stopping=False,
         random_state=SEED,
     )
