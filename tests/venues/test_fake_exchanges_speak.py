@@ -12,7 +12,9 @@ from tests.venues.fakes.binance import FakeBinance
 from tests.venues.fakes.bybit import FakeBybit
 from tests.venues.fakes.exchange import FakeExchange, HttpFault
 from tests.venues.fakes.facts import BookChange, Liquidation, Mark, OpenInterest, Tape, Trade
+from tests.venues.fakes.gate import FakeGate
 from tests.venues.fakes.hyperliquid import FakeHyperliquid
+from tests.venues.fakes.mexc import FakeMexc
 
 NOW_MS = 1_790_000_000_000
 LONG = Liquidation(NOW_MS, "long", 50_000.0, 0.25)
@@ -208,3 +210,56 @@ def test_a_cut_socket_has_delivered_what_was_said_and_a_silent_one_answers_no_pi
             return len(heard), False
 
         assert asyncio.run(listen()) == (101, True)
+
+
+def test_gate_prints_the_side_of_the_order_in_contracts_and_begins_a_book_whole():
+    with FakeGate() as fake:
+        fake.publish([BookChange(NOW_MS, ((49_999.0, 1.0),), ((50_001.0, 2.0),))], unsaid=True)
+        said = []
+        for channel, name in (
+            ("futures.public_liquidates", "BTC_USDT"),
+            ("futures.obu", "ob.BTC_USDT.50"),
+        ):
+            subscribe = {"time": 1, "channel": channel, "event": "subscribe", "payload": [name]}
+            facts = [LONG, BookChange(NOW_MS + 100, ((49_998.0, 3.0),), ())]
+            messages = 2 if name == "BTC_USDT" else 3
+            said.append(_hear(fake, "/v4/ws/usdt", subscribe, channel, *facts, messages=messages))
+    (ack, (liquidation)), (_, whole, change) = said
+    assert ack["result"] == {"status": "success"}
+    assert liquidation["result"][0]["size"] == "-2500"
+    assert whole["result"]["full"] is True
+    assert whole["result"]["b"][0] == ["49999.0", "10000"]
+    assert "full" not in change["result"]
+    assert change["result"]["U"] > whole["result"]["u"]
+
+
+def test_gate_refuses_all_of_a_subscription_for_one_name():
+    payload = ["BTC_USDT", "NOPE_USDT"]
+    subscribe = {"time": 1, "channel": "futures.trades", "event": "subscribe", "payload": payload}
+    with FakeGate() as fake:
+
+        async def ask() -> Any:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(fake.endpoints.stream + "/v4/ws/usdt") as socket,
+            ):
+                await socket.send_json(subscribe)
+                return await socket.receive_json(timeout=5)
+
+        assert asyncio.run(ask())["error"]["code"] == 2
+        assert fake.listeners("futures.trades") == 0
+
+
+def test_mexc_tells_changes_of_a_book_in_contracts_and_the_whole_over_http_alone():
+    subscribe = {"method": "sub.depth", "param": {"symbol": "BTC_USDT"}}
+    with FakeMexc() as fake:
+        fake.publish([BookChange(NOW_MS, ((49_999.0, 1.0),), ((50_001.0, 2.0),))], unsaid=True)
+        _, before = _get(fake, "/api/v1/contract/depth/BTC_USDT", limit=1000)
+        change = BookChange(NOW_MS + 100, ((49_999.0, 0.0),), ())
+        ack, told = _hear(fake, "/edge", subscribe, "depth BTC_USDT", change, messages=2)
+        assert ack == {"channel": "rs.sub.depth", "data": "success", "ts": 1_790_000_000_000}
+        assert before["data"]["bids"] == [[49_999.0, 10_000.0, 1]]
+        assert told["data"]["begin"] == before["data"]["version"] + 1
+        assert told["data"]["bids"] == [[49_999.0, 0.0, 0]]
+        _, unknown = _get(fake, "/api/v1/contract/nothing")
+        assert unknown["success"] is False

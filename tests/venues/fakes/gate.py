@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
+from aiohttp import web
 from tests.venues.fakes.exchange import Connection, FakeExchange, Json, Message
 from tests.venues.fakes.facts import (
     Bar,
@@ -53,6 +54,8 @@ class FakeGate(FakeExchange):
     def __init__(self) -> None:
         super().__init__()
         self._update = 125_033_675_974
+        # Public files by their path below the archive's root.
+        self.files: dict[str, bytes] = {}
 
     @property
     def endpoints(self) -> Endpoints:
@@ -123,6 +126,9 @@ class FakeGate(FakeExchange):
         now_ms = max((fact.time_ms for fact in self.history), default=0)
         if path == "/api/v4/spot/time":
             return {"server_time": now_ms}
+        if path.startswith("/archive/"):
+            file = self.files.get(path.removeprefix("/archive/"))
+            return None if file is None else web.Response(body=file)
         page = path.removeprefix("/api/v4/futures/usdt/")
         match page:
             case "contracts":
