@@ -17,12 +17,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from forcedflow.errors import NoDataError
+from forcedflow.forecast.ridge import (
+    FIRST,
+    Equations,
+    Line,
+    ask,
+    blocks_of,
+    choose_penalty,
+    joined,
+    unseen,
+)
 from forcedflow.forecast.rows import FAMILIES, Bools, Rows, Standard, standardise
 from forcedflow.forecast.scores import pinball
 from forcedflow.forecast.sizes import HISTORY, Liquidated, lay_sizes, past_sizes
@@ -38,13 +47,6 @@ LEAST_ROWS = 300
 RECENCY_MS = 60 * DAY_MS
 """Half-life of a moment's weight in a fit: leverage and feeds change. [ms]"""
 
-BLOCKS, FIRST = 6, 2
-"""Blocks of time; the penalty of all inputs is chosen, and innovations are measured, on each as the
-others predict it, and what a group is worth on those from the third on, as earlier ones do: a slow
-input tells the time, and so looks good between blocks."""
-
-_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_FACTORS = (1.0, 10.0, 100.0, 1e4)
 _SCALE_PENALTIES = (0.3, 1.0, 3.0, 100.0)
 _LEAST_ERROR = 0.02
 
@@ -78,24 +80,6 @@ SETS: dict[str, tuple[str, ...]] = {
 """Competitors: the same estimator, floor and tracking on other inputs. The last is ours."""
 
 OURS = "forcedflow"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A linear function of ``k`` standardised inputs per side.
-
-    Parameters
-    ----------
-    intercept : ndarray, shape (2,)
-    slope : ndarray, shape (2, k)
-    """
-
-    intercept: F8
-    slope: F8x2
-
-    def at(self, inputs: F8x2) -> F8x2:
-        """Return its values, shape (n, 2)."""
-        return np.asarray(inputs @ self.slope.T + self.intercept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +133,8 @@ class SizeModel:
             "fit_to_ms": self.fit_to_ms,
             "groups": list(self.groups),
             "standard": self.standard.to_plain(),
-            "location": _plain_line(self.location),
-            "log_scale": _plain_line(self.log_scale),
+            "location": self.location.to_plain(),
+            "log_scale": self.log_scale.to_plain(),
             "innovations": self.innovations.tolist(),
             "half_life_h": self.half_life_h.tolist(),
             "n": self.n,
@@ -164,8 +148,8 @@ class SizeModel:
             fit_to_ms=int(plain["fit_to_ms"]),
             groups=tuple(plain["groups"]),
             standard=Standard.from_plain(plain["standard"]),
-            location=_line(plain["location"]),
-            log_scale=_line(plain["log_scale"]),
+            location=Line.from_plain(plain["location"]),
+            log_scale=Line.from_plain(plain["log_scale"]),
             innovations=np.array(plain["innovations"], dtype=np.float64),
             half_life_h=np.array(plain["half_life_h"], dtype=np.float64),
             n=int(plain["n"]),
@@ -194,25 +178,6 @@ class Learned:
     log: F8x2
     times_ms: I8
     weight: F8
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of time among the moments of a fit.
-
-    Parameters
-    ----------
-    held : ndarray of bool, shape (n,)
-        Moments inside.
-    read : ndarray of bool, shape (n,)
-        Moments that may be read to speak about it.
-    before : ndarray of bool, shape (n,)
-        Those of them whose horizon was over when it began.
-    """
-
-    held: Bools
-    read: Bools
-    before: Bools
 
 
 def with_past_sizes(rows: Rows, liquidated: Liquidated) -> Rows:
@@ -263,18 +228,22 @@ def fit_size(
         If fewer than `LEAST_ROWS` moments have a known size by then.
     """
     learned = learn(rows, liquidated, horizon_h, fit_to_ms, groups)
-    blocks = blocks_of(learned.times_ms, horizon_h)
+    every = blocks_of(learned.times_ms, horizon_h)
+    blocks = (
+        [(block.held, block.read) for block in every],
+        [(block.held, block.before) for block in every[FIRST:]],
+    )
     names = [GROUPS[group] for group in groups]
     lines, scales, shapes, half_lives = [], [], [], []
     for s in range(len(SIDES)):
         y = learned.log[:, s]
-        penalty = _choose_penalty(learned, y, blocks, names)
-        unseen = _unseen(learned, y, blocks, penalty)
-        error = y - unseen
+        around, later = (ask(learned.inputs, y, learned.weight, which) for which in blocks)
+        penalty = choose_penalty(y, around, later, names)
+        error = y - unseen(y.size, around, penalty)
         half_life = choose_half_life(learned.times_ms, error, horizon_h)
         tracked = error - level_of(learned.times_ms, error, horizon_h, half_life)
-        spread, scale = _fit_scale(learned, tracked, blocks)
-        lines.append(_ridge(learned.inputs, y, learned.weight, penalty))
+        spread, scale = _fit_scale(learned, tracked, blocks[0])
+        lines.append(Equations.of(learned.inputs, y, learned.weight).solve(penalty))
         scales.append(scale)
         shapes.append(shape_of(tracked / spread, horizon_h))
         half_lives.append(half_life)
@@ -283,8 +252,8 @@ def fit_size(
         fit_to_ms=fit_to_ms,
         groups=tuple(groups),
         standard=learned.standard,
-        location=_joined(lines),
-        log_scale=_joined(scales),
+        location=joined(lines),
+        log_scale=joined(scales),
         innovations=np.array(shapes),
         half_life_h=np.array(half_lives),
         n=int(learned.times_ms.size),
@@ -324,97 +293,21 @@ def learn(
     )
 
 
-def blocks_of(times_ms: I8, horizon_h: int) -> list[Block]:
-    """Return blocks of time, of about equal numbers of moments.
-
-    Parameters
-    ----------
-    times_ms : ndarray of int, shape (n,)
-        Of all markets together. [UTC ms]
-    horizon_h : int
-        What lies within a horizon of a block is not read to speak about it. [h]
-
-    Returns
-    -------
-    list of Block
-    """
-    edges = np.quantile(times_ms, np.linspace(0, 1, BLOCKS + 1)).astype(np.int64)
-    edges[-1] += 1
-    apart = horizon_h * HOUR_MS
-    found = []
-    for first, stop in pairwise(edges.tolist()):
-        before = times_ms <= first - apart
-        held = (times_ms >= first) & (times_ms < stop)
-        found.append(Block(held, before | (times_ms >= stop + apart), before))
-    return found
-
-
-def _choose_penalty(
-    learned: Learned, y: F8, blocks: Sequence[Block], names: Sequence[Sequence[str]]
-) -> F8:
-    """Penalty per input: one for all, then a factor per group after the first, each in turn."""
-    group_of = np.repeat(np.arange(len(names)), [len(own) for own in names])
-    factors = np.ones(len(names))
-
-    def losses(penalty: float, blocks: Sequence[Block]) -> F8:
-        squared = (y - _unseen(learned, y, blocks, penalty * factors[group_of])) ** 2
-        return np.array([squared[block.held].mean() for block in blocks])
-
-    best = min(_PENALTIES, key=lambda penalty: float(losses(penalty, blocks).mean()))
-    later = [replace(block, read=block.before) for block in blocks[FIRST:]]
-    for group in range(1, len(names)):
-        tried = []
-        for factor in _FACTORS:
-            factors[group] = factor
-            tried.append(losses(best, later))
-        factors[group] = _FACTORS[_most_shrunk(tried)]
-    return np.asarray(best * factors[group_of])
-
-
-def _most_shrunk(tried: Sequence[F8]) -> int:
-    """Return the last of the losses by block that is within a standard error of the best."""
-    best = tried[int(np.argmin([loss.mean() for loss in tried]))]
-    fine = 0
-    for place, loss in enumerate(tried):
-        worse = loss - best
-        if worse.mean() <= worse.std(ddof=1) / len(worse) ** 0.5:
-            fine = place
-    return fine
-
-
-def _unseen(learned: Learned, y: F8, blocks: Sequence[Block], penalty: F8) -> F8:
-    """Prediction of every moment of some blocks by coefficients that have not seen its own."""
-    found = np.full(y.size, np.nan)
-    for block in blocks:
-        read = block.read
-        line = _ridge(learned.inputs[read], y[read], learned.weight[read], penalty)
-        found[block.held] = line.at(learned.inputs[block.held])[:, 0]
-    return found
-
-
-def _fit_scale(learned: Learned, error: F8, blocks: Sequence[Block]) -> tuple[F8, Line]:
+def _fit_scale(
+    learned: Learned, error: F8, blocks: Sequence[tuple[Bools, Bools]]
+) -> tuple[F8, Line]:
     """Spread of every moment as blocks that have not seen it say, and the line of all of them."""
     size = np.log(np.abs(error) + _LEAST_ERROR)
+    around = ask(learned.inputs, size, learned.weight, blocks)
     tried = []
     for penalty in _SCALE_PENALTIES:
         every = np.full(learned.inputs.shape[1], penalty)
-        spread = np.exp(_unseen(learned, size, blocks, every))
+        spread = np.exp(unseen(size.size, around, every))
         shape = np.quantile(error / spread, LEVELS)
         loss = pinball(shape * spread[:, None], LEVELS, error).mean()
         tried.append((float(loss), spread, every))
     _, spread, every = min(tried, key=lambda found: found[0])
-    return spread, _ridge(learned.inputs, size, learned.weight, every)
-
-
-def _ridge(inputs: F8x2, y: F8, weight: F8, penalty: F8) -> Line:
-    """Least squares with a penalty per input, as a share of the moments; none on the mean."""
-    total = weight.sum()
-    centre, mean = weight @ inputs / total, float(weight @ y / total)
-    apart = inputs - centre
-    gram = (apart * weight[:, None]).T @ apart / total
-    gram[np.diag_indices_from(gram)] += penalty
-    slope = np.linalg.solve(gram, (apart * weight[:, None]).T @ (y - mean) / total)
-    return Line(np.array([mean - float(centre @ slope)]), slope[None, :])
+    return spread, Equations.of(learned.inputs, size, learned.weight).solve(every)
 
 
 def shape_of(left: F8, horizon_h: int) -> F8:
@@ -448,20 +341,3 @@ def shape_of(left: F8, horizon_h: int) -> F8:
             trust = min(1.0, independent * outside / TRUSTED)
             found[place] = trust * found[place] + (1 - trust) * law
     return np.sort(found)
-
-
-def _joined(lines: Sequence[Line]) -> Line:
-    return Line(
-        np.concatenate([line.intercept for line in lines]),
-        np.concatenate([line.slope for line in lines]),
-    )
-
-
-def _plain_line(line: Line) -> dict[str, Any]:
-    return {"intercept": line.intercept.tolist(), "slope": line.slope.tolist()}
-
-
-def _line(plain: Mapping[str, Any]) -> Line:
-    return Line(
-        np.array(plain["intercept"], dtype=np.float64), np.array(plain["slope"], dtype=np.float64)
-    )
