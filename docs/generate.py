@@ -1,6 +1,6 @@
 """Generate the reference pages that are read off the code.
 
-In:  the declared tables, commands, errors, settings, features, signals and checklist.
+In:  the declared tables, commands, errors, settings, features, signals, checklist and connectors.
 Out: Markdown under ``docs/reference``.
 No clock, no network, no lake: the same code gives the same bytes.
 
@@ -12,6 +12,7 @@ exits with status 1.
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
 import io
 import re
@@ -33,6 +34,9 @@ from forcedflow.signals.registry import SIGNALS
 from forcedflow.signals.score import WEIGHTS
 from forcedflow.tables import TABLES, Column, Table
 from forcedflow.units import format_age
+from forcedflow.venues.connector import Connector
+from forcedflow.venues.fees import TAKER_FEES
+from forcedflow.venues.network import CONNECTORS
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 
@@ -79,6 +83,7 @@ def pages() -> dict[str, str]:
         "features.md": _features_page(),
         "signals.md": _signals_page(),
         "checklist.md": _checklist_page(),
+        "venues.md": _venues_page(),
     }
 
 
@@ -134,6 +139,71 @@ def _column_row(column: Column) -> tuple[str, ...]:
     mark = "" if column.required else "?"
     unit = "–" if column.unit == "-" else column.unit
     return f"`{column.name}`{mark}", _dtype(column.dtype), unit, f"{column.doc}{choices}{above}"
+
+
+def _venues_page() -> str:
+    text = (
+        "# What each venue gives\n\n"
+        "Read off the connectors. *past* can be fetched, *live* can be recorded; a dash means\n"
+        "that the venue does not publish it, or that we do not read it; its own page says which.\n"
+        "`leverage_brackets` have no past but today's. Nothing here says how good numbers are:\n"
+        "the [comparison of venues](../howto/venues.md) shows how old and how deep they are.\n\n"
+    )
+    connectors = {name: _connector(name) for name in sorted(CONNECTORS)}
+    tables = [
+        table
+        for table in TABLES
+        if any(
+            table in one.capabilities.backfilled | one.capabilities.streamed
+            for one in connectors.values()
+        )
+    ]
+    by_table = _markdown_table(
+        ("table", *connectors),
+        ((f"`{table}`", *_held(table, connectors.values())) for table in tables),
+    )
+    worth = _markdown_table(
+        ("venue", "contracts", "liquidation feed", "positions of accounts", "taker fee", "asked"),
+        (_venue_row(name, connector) for name, connector in connectors.items()),
+    )
+    return (
+        f"{_HEAD}{text}{by_table}\n## What it is worth\n\n"
+        "*complete* and *sampled lower bound* are the venues' own statements; *none* means that\n"
+        "liquidations there can only be estimated. Positions are those of accounts that are found\n"
+        "in trades (Hyperliquid) or named in the settings. Fees are of the base tier.\n\n"
+        f"{worth}"
+    )
+
+
+def _connector(name: str) -> Connector:
+    module, class_name = CONNECTORS[name]
+    connector: Connector = getattr(importlib.import_module(module), class_name)()
+    return connector
+
+
+def _held(table: str, connectors: Iterable[Connector]) -> Iterator[str]:
+    for connector in connectors:
+        capabilities = connector.capabilities
+        parts = [
+            word
+            for word, held in (("past", capabilities.backfilled), ("live", capabilities.streamed))
+            if table in held
+        ]
+        named = table == "positions" and capabilities.public_positions and not parts
+        yield "live, named" if named else ", ".join(parts) or "–"
+
+
+def _venue_row(name: str, connector: Connector) -> tuple[str, ...]:
+    capabilities, limit = connector.capabilities, connector.rate_limit
+    fee = TAKER_FEES.get(name)
+    return (
+        name,
+        ", ".join(capabilities.kinds),
+        capabilities.liquidations,
+        "public" if capabilities.public_positions else "no",
+        "?" if fee is None else f"{fee.rate:.3%}",
+        f"{limit.weight:,} weight in {limit.window_s:g} s",
+    )
 
 
 def _dtype(dtype: pl.DataType | type[pl.DataType]) -> str:
