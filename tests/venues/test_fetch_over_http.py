@@ -17,7 +17,7 @@ from forcedflow.venues.fetch import fetch
 from forcedflow.venues.http import HttpClient
 from forcedflow.venues.network import connect_venue
 
-VENUES = ("binance", "bybit", "gate", "hyperliquid", "kucoin", "dydx", "mexc")
+VENUES = ("binance", "bitget", "bybit", "dydx", "gate", "hyperliquid", "kucoin", "mexc", "okx")
 HOUR_MS = 60 * MINUTE_MS
 
 
