@@ -1,4 +1,4 @@
-"""``forcedflow train``: learn weights from the lake and keep them as a dated artefact.
+"""``forcedflow train``: learn from the lake and keep what was learned as a dated artefact.
 
 In:  a product, a symbol, an end of the fit.   Out: a file in the lake; its card as text or JSON.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from cyclopts import Parameter
 
 from forcedflow.cli.options import (
     choose_instrument,
@@ -18,8 +20,13 @@ from forcedflow.cli.options import (
     parse_time,
     print_json,
 )
+from forcedflow.errors import NoDataError, UsageError
 
-Product: TypeAlias = Literal["map"]
+if TYPE_CHECKING:
+    from forcedflow.instruments import Instrument
+    from forcedflow.store import Lake
+
+Product: TypeAlias = Literal["map", "forecast"]
 
 
 def run(
@@ -28,35 +35,53 @@ def run(
     symbol: str,
     venue: str = "binance",
     fit_to: str,
-    horizon: str = "1h",
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    horizon: str | None = None,
     lake: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Learn weights from realised liquidations and keep them.
+    """Learn from the lake's past and keep what was learned as a dated file.
 
     Parameters
     ----------
     product
-        map: which leverages and holding times liquidations came from.
+        map: which leverages and holding times liquidations came from, of one symbol. forecast: how
+        likely a cascade begins and how much is closed by force, from several symbols together.
     symbol
-        BTC, BTCUSDT or BTC/USDT:USDT.
+        BTC, BTCUSDT or BTC/USDT:USDT; forecast: several, joined by commas.
     venue
         Venue whose open interest is used.
     fit_to
         End of the fit, exclusive, such as 2026-01-26; nothing later is read.
+    from_
+        forecast: first day read; by default the first that open interest is held of, two years
+        back at most.
     horizon
-        Length of the intervals fitted, such as 15m, 1h or 4h.
+        map: length of the intervals fitted, such as 15m, 1h or 4h; 1h by default.
     lake
         Folder of the lake; the setting by default.
     json
         Print the card as JSON.
     """
+    held = open_lake(lake)
+    if product == "forecast":
+        if horizon is not None:
+            raise UsageError("a forecast has its own horizons\nhint: leave out --horizon")
+        from_ms = None if from_ is None else parse_time(from_)
+        return _train_forecast(held, symbol, venue, parse_time(fit_to), from_ms, json=json)
+    if from_ is not None:
+        raise UsageError("a map reads all that is held\nhint: leave out --from")
+    return _train_map(held, symbol, venue, fit_to, horizon or "1h", json=json)
+
+
+def _train_map(
+    held: Lake, symbol: str, venue: str, fit_to: str, horizon: str, *, json: bool
+) -> int:
     from forcedflow.evaluate.fitted_card import artefact_of, inner_record
     from forcedflow.evaluate.map_fit import fit_map, read_evidence
     from forcedflow.store.artefacts import write_artefact
 
     fit_to_ms, length_ms = parse_time(fit_to), parse_duration(horizon)
-    held = open_lake(lake)
     instrument = choose_instrument(held, symbol, venue)
     fitted = fit_map(read_evidence(held, instrument, fit_to_ms, length_ms), fit_to_ms)
     now = iso_time(round(datetime.now(UTC).timestamp() * 1000))
@@ -65,7 +90,7 @@ def run(
     if json:
         print_json(
             {
-                "product": product,
+                "product": "map",
                 "artefact": str(path),
                 "symbol": artefact.symbol,
                 "venue": artefact.venue,
@@ -87,3 +112,60 @@ def run(
         screen.print(f"· {line}")
     screen.print(f"wrote {path}", style="dim", soft_wrap=True)
     return 0
+
+
+def _train_forecast(
+    held: Lake, symbol: str, venue: str, fit_to_ms: int, from_ms: int | None, *, json: bool
+) -> int:
+    from forcedflow.cli.scorecard import report_progress
+    from forcedflow.evaluate.forecast_fit import fit_forecast, read_evidence
+    from forcedflow.store.forecast_artefact import forecast_folder, write_forecast
+
+    evidence, left_out = [], []
+    for instrument in _named(held, symbol, venue):
+        report_progress(f"reading {instrument.venue} {instrument.symbol}")
+        try:
+            evidence.append(read_evidence(held, instrument, fit_to_ms, from_ms))
+        except NoDataError as error:
+            reason = str(error).split("\n", maxsplit=1)[0]
+            left_out.append({"symbol": instrument.symbol, "reason": reason})
+    if not evidence:
+        reasons = "; ".join(row["reason"] for row in left_out)
+        raise NoDataError(f"{reasons}\nhint: forcedflow coverage")
+    now = iso_time(round(datetime.now(UTC).timestamp() * 1000))
+    path = write_forecast(
+        forecast_folder(held.root), fit_forecast(evidence, fit_to_ms, now, report_progress)
+    )
+    from forcedflow.store.forecast_artefact import read_forecast
+
+    artefact = read_forecast(path)
+    if json:
+        print_json(
+            {
+                "product": "forecast",
+                "artefact": str(path),
+                "simulated": artefact.simulated,
+                "fit_to": iso_time(fit_to_ms),
+                "markets": artefact.markets,
+                "left_out": left_out,
+                "scores": artefact.scores,
+                "card": artefact.card,
+            }
+        )
+        return 0
+    screen = console()
+    screen.print(f"trained forecast {artefact.name}", style="bold")
+    if artefact.simulated:
+        screen.print("SIMULATED: learned on the simulated exchange", style="bold")
+    for line in artefact.card:
+        screen.print(f"· {line}")
+    for row in left_out:
+        screen.print(f"left out: {row['reason']}", style="dim")
+    screen.print(f"wrote {path}", style="dim", soft_wrap=True)
+    return 0
+
+
+def _named(held: Lake, symbols: str, venue: str) -> list[Instrument]:
+    """Return the instruments of a list, each once."""
+    found = [choose_instrument(held, name.strip(), venue) for name in symbols.split(",")]
+    return list(dict.fromkeys(found))

@@ -112,7 +112,10 @@ class Foretold:
         p, y = self.ours[direction, seen, place], happened[seen]
         gained = log_loss(self.usual[direction, seen, place], y) - log_loss(p, y)
         expected = float(p.sum()) / HORIZONS_H[place]
-        return weigh(days, self._events(key, seen)[0], expected, float(gained.mean()))
+        events, on_days = self._events(key, seen)
+        # Markets fall together: what befell several of them on one day is one thing.
+        together = max(1.0, events / on_days) if on_days else 1.0
+        return weigh(days, on_days if events else 0, expected / together, float(gained.mean()))
 
     def _events(self, key: Key, seen: Bools) -> tuple[int, int]:
         """Distinct events that some seen moment was followed by, and the days they fell on."""
