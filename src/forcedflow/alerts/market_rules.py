@@ -110,16 +110,18 @@ def judge_forecasts(
     """Return the forecasts that exceed their threshold, held until well below it."""
     latched, fired = dict(state.latched), []
     for forecast in seen.forecasts:
-        threshold = rule.above if rule.above is not None else forecast.threshold
+        of_budget = forecast.alarm_week if rule.budget == "week" else forecast.alarm_day
+        threshold = of_budget if rule.above is None else rule.above
         if threshold is None or not _is_asked(rule, forecast):
             continue
-        key = f"{forecast.direction}:{forecast.horizon_ms}"
+        key = f"{forecast.event}:{forecast.direction}:{forecast.horizon_ms}"
         if forecast.probability < rule.rearm * threshold:
             latched.pop(key, None)
         if not forecast.probability >= threshold or key in latched:
             continue
         latched[key] = forecast.probability
-        source = "your own threshold" if rule.above is not None else "its budget of alarms"
+        budget = f"the budget of one alarm a {rule.budget}"
+        source = budget if rule.above is None else "your own threshold"
         horizon = format_age(forecast.horizon_ms)
         reasons = [
             (
@@ -242,6 +244,8 @@ def judge_stale(
 
 def _is_asked(rule: ForecastOver, forecast: ForecastSeen) -> bool:
     if rule.direction not in {"both", forecast.direction}:
+        return False
+    if rule.event not in {None, forecast.event}:
         return False
     return rule.horizon is None or duration_ms(rule.horizon) == forecast.horizon_ms
 

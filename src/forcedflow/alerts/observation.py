@@ -23,21 +23,25 @@ class ForecastSeen:
 
     Parameters
     ----------
+    event : str
+        By which rule a cascade is said to start.
     direction : {"down", "up"}
     horizon_ms : int
         [ms]
     probability : float
-        NaN where there is none. [1]
-    threshold : float, optional
-        Probability that a stated budget of alarms allows; None where no budget was fitted. [1]
+        NaN where there is none that has the right to be shown. [1]
+    alarm_day, alarm_week : float, optional
+        Probability at which there was one alarm a day, a week, before; None where none was set. [1]
     words : str
-        What it rests on: base rate, n, dates.
+        What it rests on and what it was worth: base rate, n, dates.
     """
 
+    event: str
     direction: Direction
     horizon_ms: int
     probability: float
-    threshold: float | None
+    alarm_day: float | None
+    alarm_week: float | None
     words: str = ""
 
 

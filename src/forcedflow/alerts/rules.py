@@ -170,14 +170,20 @@ class ForecastOver(_Rule, frozen=True, kw_only=True, tag="forecast_over"):
     direction : {"down", "up", "both"}
     horizon : str, optional
         Such as ``4h``; every horizon observed where absent.
+    budget : {"week", "day"}
+        How often it may speak: at its threshold of one alarm a week, or a day, per market.
+    event : str, optional
+        Rule of what a cascade is; every one observed where absent.
     above : float, optional
-        Probability; the forecast's own threshold by default. [1]
+        Probability instead of a budget. [1]
     rearm : float
         It fires again once the probability was below this share of the threshold. [1]
     """
 
     direction: WayChoice = "both"
     horizon: str | None = None
+    budget: Literal["week", "day"] = "week"
+    event: str | None = None
     above: Share | None = None
     rearm: Share = 0.8
 

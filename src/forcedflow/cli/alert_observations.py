@@ -10,22 +10,29 @@ went on after a pause, until as long again after that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, cast
 
 import numpy as np
 
 from forcedflow.alerts.observation import CascadeSeen, ForecastSeen, Observation
+from forcedflow.alerts.rules import ForecastOver, RuleBook
+from forcedflow.answers.times import iso_time
 from forcedflow.asof import read_market
 from forcedflow.asof.features import read_liquidation_totals
+from forcedflow.asof.forecast import read_forecast
+from forcedflow.depth.curve import Direction
 from forcedflow.errors import NoDataError
 from forcedflow.features.table import STEP_MS
+from forcedflow.forecast.forecast import Chance, Forecast
 from forcedflow.live.market_state import MarketState
 from forcedflow.live.market_update import MarketUpdate
 from forcedflow.live.timed_stage import TimedStage
 from forcedflow.playbook.ignition import BARS, Ignition, find_ignitions
 from forcedflow.playbook.price_series import PriceSeries, series_of_market
+from forcedflow.store import Lake
 from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
 
 PRICES: Final = "prices"
@@ -56,21 +63,42 @@ def prices_stage() -> TimedStage:
     return TimedStage(PRICES, STEP_MS, read)
 
 
-ForecastsOf: TypeAlias = Callable[[MarketUpdate], tuple[ForecastSeen, ...]]
-"""From an update to the probabilities that it carries, each with what its budget allows."""
-
-
-class Observer:
-    """Makes observations of updates, each reaching back to the one before of its market.
+def forecast_stage(lake: Lake, every_ms: int) -> TimedStage:
+    """Return the stage that forecasts a market as the newest fitted model does.
 
     Parameters
     ----------
-    forecasts_of : callable, optional
-        What updates' forecasts say; without it rules about forecasts stay silent.
+    lake : Lake
+    every_ms : int
+        [ms]
     """
 
-    def __init__(self, forecasts_of: ForecastsOf | None = None) -> None:
-        self._forecasts_of = forecasts_of
+    def tell(state: MarketState, at_ms: int) -> Forecast:
+        return read_forecast(lake, state.instrument, at_ms)
+
+    return TimedStage("forecast", every_ms, tell)
+
+
+def stages_for(book: RuleBook, lake: Lake, forecast_every_ms: int) -> list[TimedStage]:
+    """Return the stages that some rules need; forecasts only where a rule is about them.
+
+    Parameters
+    ----------
+    book : RuleBook
+    lake : Lake
+    forecast_every_ms : int
+        [ms]
+    """
+    stages = [prices_stage()]
+    if any(isinstance(rule, ForecastOver) for rule in book.rules):
+        stages.append(forecast_stage(lake, forecast_every_ms))
+    return stages
+
+
+class Observer:
+    """Makes observations of updates, each reaching back to the one before of its market."""
+
+    def __init__(self) -> None:
         self._before: dict[tuple[str, str], int] = {}
 
     def observe(self, update: MarketUpdate) -> Observation | None:
@@ -93,8 +121,6 @@ class Observer:
         before_ms = self._before.get(name, update.at_ms)
         self._before[name] = update.at_ms
         seen = _of_update(update, update.mark)
-        if self._forecasts_of is not None:
-            seen = replace(seen, forecasts=self._forecasts_of(update))
         series = outcome.value
         if not isinstance(series, PriceSeries):
             return seen
@@ -131,6 +157,43 @@ def cascades_of(ignitions: Sequence[Ignition], at_ms: int) -> tuple[CascadeSeen,
     return tuple(found)
 
 
+def _forecasts(forecast: object) -> tuple[ForecastSeen, ...]:
+    """Return the chances that an update carries; one that may not be shown is unknown."""
+    if not isinstance(forecast, Forecast):
+        return ()
+    return tuple(
+        ForecastSeen(
+            event=chance.event,
+            direction=cast("Direction", chance.direction),
+            horizon_ms=chance.horizon_h * HOUR_MS,
+            probability=chance.probability if chance.standing.holds else math.nan,
+            alarm_day=_finite(chance.alarm_day),
+            alarm_week=_finite(chance.alarm_week),
+            words=_chance_words(chance),
+        )
+        for chance in forecast.chances
+    )
+
+
+def _chance_words(chance: Chance) -> str:
+    told = (
+        f"{chance.event_words}; by the hour of the week alone {100 * chance.climatology:.2f} %, "
+        f"range over fits {100 * chance.low:.2f}–{100 * chance.high:.2f} %"
+    )
+    if chance.record is None:
+        return f"{told}; no record is held"
+    record = chance.record
+    return (
+        f"{told}; on {record.n:,} hours that no fit had seen, {iso_time(record.from_ms)} to "
+        f"{iso_time(record.to_ms)}, {record.events} events, it followed "
+        f"{100 * record.base_rate:.2f} % of hours, {record.gain_bits:+.4f} bits over climatology"
+    )
+
+
+def _finite(threshold: float) -> float | None:
+    return threshold if math.isfinite(threshold) else None
+
+
 def _of_update(update: MarketUpdate, mark: float) -> Observation:
     ages = tuple(
         (source.table, None if source.age_ms is None else source.age_ms / SECOND_MS)
@@ -147,6 +210,7 @@ def _of_update(update: MarketUpdate, mark: float) -> Observation:
         zones=update.zones,
         readings=update.readings,
         loading=update.loading,
+        forecasts=_forecasts(update.forecast),
         ages=ages,
         assumptions=(
             "notional is estimated from open interest, volume and price, if touched",

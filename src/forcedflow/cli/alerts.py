@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from forcedflow.alerts import Observation, RuleBook
     from forcedflow.alerts.outbox import Listed
     from forcedflow.instruments import Instrument
+    from forcedflow.live.market_update import MarketUpdate
     from forcedflow.store import Lake
 
 _RULES = "~/.config/forcedflow/alerts.toml"
@@ -144,9 +145,10 @@ def replay(
         If no mark of any market was known at any of them.
     """
     from forcedflow.alerts import AlertDesk, Outbox
-    from forcedflow.cli.alert_observations import Observer, check_prices, prices_stage
+    from forcedflow.cli.alert_observations import Observer, check_prices, stages_for
     from forcedflow.features.table import STEP_MS
     from forcedflow.live.loop import LiveLoop
+    from forcedflow.units import HOUR_MS
 
     if step_ms % STEP_MS:
         raise UsageError("a step is whole five minutes\nhint: --step 5m, or 1h")
@@ -159,12 +161,12 @@ def replay(
     now_ms = moments[0]
     outbox = Outbox()
     desk = AlertDesk(book, outbox, {}, lambda: now_ms)
-    loop = LiveLoop(lake, instruments, stages=[prices_stage()], is_replay=True)
+    loop = LiveLoop(lake, instruments, stages=stages_for(book, lake, HOUR_MS), is_replay=True)
     observer = Observer()
     observed = 0
-    updates = []
+    updates: tuple[MarketUpdate, ...] = ()
     for now_ms in moments:
-        updates = list(loop.close_bar(now_ms))
+        updates = loop.close_bar(now_ms)
         for update in updates:
             seen = observer.observe(update)
             if seen is not None:
@@ -174,6 +176,7 @@ def replay(
     if not observed:
         for update in updates:
             check_prices(update)
+    _warn_of_silence(updates)
     listed = outbox.listed()[::-1]
     outbox.close()
     return listed
@@ -184,19 +187,21 @@ def _send_now(
 ) -> int:
     from forcedflow.alerts import AlertDesk, Outbox
     from forcedflow.alerts.targets import make_senders
-    from forcedflow.cli.alert_observations import Observer, check_prices, prices_stage
+    from forcedflow.cli.alert_observations import Observer, check_prices, stages_for
     from forcedflow.features.table import STEP_MS
     from forcedflow.live.loop import LiveLoop
 
     senders = make_senders(book, os.environ, _now_ms)
     at_ms = _now_ms() // STEP_MS * STEP_MS
-    loop = LiveLoop(lake, instruments, stages=[prices_stage()])
+    loop = LiveLoop(lake, instruments, stages=stages_for(book, lake, STEP_MS))
     observer = Observer()
     outbox = Outbox(place)
     try:
         desk = AlertDesk(book, outbox, senders, _now_ms, drawer(lake, instruments))
         fired = []
-        for update in loop.close_bar(at_ms):
+        updates = loop.close_bar(at_ms)
+        _warn_of_silence(updates)
+        for update in updates:
             check_prices(update)
             seen = observer.observe(update)
             if seen is not None:
@@ -218,6 +223,15 @@ def _send_now(
     else:
         _print_listed(rows, f"fired at {format_time(at_ms)}; {delivered} delivered")
     return 0
+
+
+def _warn_of_silence(updates: Sequence[MarketUpdate]) -> None:
+    """Say where rules about forecasts had none to judge."""
+    for update in updates:
+        outcome = update.stages.get("forecast")
+        if outcome is not None and outcome.value is None:
+            market = f"{update.instrument.venue} {update.instrument.symbol}"
+            warn(f"{market}: rules about forecasts stay silent: {outcome.problem}")
 
 
 def drawer(

@@ -138,8 +138,11 @@ def test_loading_of_one_way_is_judged_by_that_way():
     assert told == [["BTC/USDT:USDT: loading down 60 of 100"]]
 
 
-def forecast(probability, direction="down", horizon_h=4, threshold=0.1):
-    return ForecastSeen(direction, horizon_h * HOUR_MS, probability, threshold, "base rate 2 %")
+def forecast(probability, direction="down", horizon_h=4, threshold=0.1, event="C2"):
+    day = None if threshold is None else threshold / 2
+    return ForecastSeen(
+        event, direction, horizon_h * HOUR_MS, probability, day, threshold, "base rate 2 %"
+    )
 
 
 def test_a_forecast_over_its_budget_fires_and_again_only_after_it_was_well_below():
@@ -153,6 +156,13 @@ def test_a_forecast_without_a_budget_fires_only_by_your_own_threshold():
     without = seen(forecasts=(forecast(0.5, threshold=None),))
     assert counts("kind='forecast_over'", without) == [0]
     assert counts("kind='forecast_over'\nabove=0.4", without) == [1]
+
+
+def test_a_budget_of_one_alarm_a_day_speaks_at_its_own_threshold():
+    made = seen(forecasts=(forecast(0.06), forecast(0.06, event="C1")))
+    assert counts("kind='forecast_over'", made) == [0]
+    assert counts("kind='forecast_over'\nbudget='day'", made) == [2]
+    assert counts("kind='forecast_over'\nbudget='day'\nevent='C1'", made) == [1]
 
 
 def test_forecasts_are_chosen_by_way_and_horizon_and_an_unknown_one_never_fires():

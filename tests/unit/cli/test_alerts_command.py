@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,11 @@ from forcedflow.cli import alerts
 from forcedflow.cli.alert_observations import Observer, cascades_of, prices_stage
 from forcedflow.cli.app import run
 from forcedflow.cli.options import iso_time
+from forcedflow.forecast.decision import Standing
+from forcedflow.forecast.forecast import Chance, Forecast
 from forcedflow.instruments import parse_symbol
 from forcedflow.live.loop import LiveLoop
+from forcedflow.live.market_update import StageOutcome
 from forcedflow.playbook.ignition import BARS, Ignition
 from forcedflow.units import HOUR_MS, MINUTE_MS
 
@@ -277,6 +281,60 @@ def test_what_feeds_told_since_the_one_before_is_summed_by_side(market):
     seen = observer.observe(replace(second, stages={"prices": heard}))
     bars = int((outcome.value.event_ms > end_ms - HOUR_MS).sum())
     assert seen.liquidated_usd == (3e6 + 7.0 * (bars - 3), 5e5 + 7.0 * (bars - 3))
+
+
+def chance(holds, probability=0.2):
+    return Chance(
+        event="C2",
+        event_words="a fall of 4 σ within an hour",
+        direction="down",
+        horizon_h=4,
+        probability=probability,
+        low=0.1,
+        high=0.3,
+        climatology=0.01,
+        volatility=0.02,
+        model="made",
+        drivers=(),
+        standing=Standing(holds, "made", 28.0, 1, 1.0, 0.1),
+        alarm_day=0.05,
+        alarm_week=math.inf,
+        record=None,
+    )
+
+
+def test_a_forecasts_chances_are_observed_and_one_without_the_right_is_unknown(market):
+    folder, end_ms = market
+    loop = LiveLoop(
+        alerts.open_lake(folder), [parse_symbol("SIM", "sandbox")], stages=[prices_stage()]
+    )
+    (update,) = loop.close_bar(end_ms)
+    forecast = Forecast(
+        symbol="SIM/USDT:USDT",
+        venue="sandbox",
+        at_ms=end_ms,
+        known_ms=end_ms,
+        simulated=True,
+        sizes=(),
+        baseline_sizes=(),
+        chances=(chance(holds=True), chance(holds=False)),
+        tomorrow=None,
+        model="made",
+        fit_to_ms=0,
+        learned_from=(),
+        is_new_market=False,
+        card=(),
+        reasons=(),
+        input_age_ms=(),
+        liquidations_of="",
+    )
+    told = {**update.stages, "forecast": StageOutcome(end_ms, forecast, "")}
+    held, lost = Observer().observe(replace(update, stages=told)).forecasts
+    assert (held.event, held.direction, held.horizon_ms) == ("C2", "down", 4 * HOUR_MS)
+    assert (held.probability, held.alarm_day, held.alarm_week) == (0.2, 0.05, None)
+    assert "by the hour of the week alone 1.00 %" in held.words
+    assert "no record is held" in held.words
+    assert math.isnan(lost.probability)
 
 
 def ignition(outcome, end_minute, drop_minute):
