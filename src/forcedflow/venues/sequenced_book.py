@@ -9,14 +9,19 @@ The rule is that of venues whose every change says which numbers it spans, from 
 and ``last`` is beyond it. Sizes are absolute, so one that begins before a snapshot and ends after
 it is applied whole. What does not follow clears the book; it is empty, never false, until a
 snapshot from which the changes that came meanwhile go on.
+
+Where a snapshot is cut off at some depth and changes reach deeper, what lies beyond the cut is
+known in part only. It is left out, and once the price comes near the cut, a new snapshot is asked
+for.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from forcedflow.venues.order_book import OrderBook
+from forcedflow.venues.order_book import SNAPSHOT_EVERY_MS, OrderBook
 from forcedflow.venues.row_buffer import RowBuffer
 
 Levels: TypeAlias = tuple[tuple[float, float], ...]
@@ -24,6 +29,9 @@ Levels: TypeAlias = tuple[tuple[float, float], ...]
 
 PATIENCE_MS: Final = 10_000
 """A snapshot that has not come after so long is asked for again. [ms]"""
+
+_NEAR_THE_CUT: Final = 0.2
+"""Share of the distance from mid to cut, when the snapshot was taken, that must be left."""
 
 _KEPT_CHANGES: Final = 1_000
 """Changes kept while a snapshot is awaited: at one every 20 ms, twice our patience. So many that
@@ -57,6 +65,8 @@ class SequencedBook:
         Unified symbol.
     source : str
         Source of its rows.
+    cut_at : int, optional
+        Levels of each side after which a snapshot is cut off, where changes reach deeper.
 
     Attributes
     ----------
@@ -64,8 +74,11 @@ class SequencedBook:
         Breaks of the sequence so far.
     """
 
-    def __init__(self, symbol: str, source: str) -> None:
+    def __init__(self, symbol: str, source: str, cut_at: int | None = None) -> None:
         self.gaps = 0
+        self._cut_at: Final = cut_at
+        self._known = _WHOLE
+        self._looked_at = -1
         self._book: Final = OrderBook(symbol, source)
         self._reached = self._passed_over = 0
         self._waiting: list[BookStep] = []
@@ -116,6 +129,9 @@ class SequencedBook:
             self._book.clear()
             return self._await_snapshot(step, at_ms)
         self._apply(step)
+        if self._is_near_the_cut(at_ms):
+            self._book.clear()
+            return self._await_snapshot(step, at_ms)
         self._book.keep(at_ms, rows)
         return False
 
@@ -141,13 +157,25 @@ class SequencedBook:
 
     def _start_from(self, snapshot: BookStep) -> None:
         self._book.replace(snapshot.bids, snapshot.asks)
+        self._known = _known_of(snapshot, self._cut_at)
         self._reached = snapshot.last
         self._waiting.clear()
         self._passed_over = self._asked_ms = 0
 
     def _apply(self, step: BookStep) -> None:
-        self._book.change(step.bids, step.asks)
+        if self._known is _WHOLE:
+            self._book.change(step.bids, step.asks)
+        else:
+            self._book.change(self._known.part(step.bids), self._known.part(step.asks))
         self._reached, self._passed_over = step.last, 0
+
+    def _is_near_the_cut(self, at_ms: int) -> bool:
+        # Once a second, as often as a book is kept: to find the best price costs a look at all.
+        if self._known is _WHOLE or at_ms // SNAPSHOT_EVERY_MS == self._looked_at:
+            return False
+        self._looked_at = at_ms // SNAPSHOT_EVERY_MS
+        best = self._book.best()
+        return best is None or not self._known.holds(sum(best) / 2)
 
     def _await_snapshot(self, step: BookStep, at_ms: int) -> bool:
         if self._waiting and step.last <= self._waiting[-1].last:
@@ -160,3 +188,37 @@ class SequencedBook:
             return False
         self._asked_ms = at_ms
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Prices between which a book is known whole, and between which its mid may move."""
+
+    lowest: float
+    highest: float
+    least_mid: float
+    most_mid: float
+
+    def part(self, levels: Levels) -> Levels:
+        return tuple(level for level in levels if self.lowest <= level[0] <= self.highest)
+
+    def holds(self, mid: float) -> bool:
+        return self.least_mid <= mid <= self.most_mid
+
+
+_WHOLE: Final = _Known(-math.inf, math.inf, -math.inf, math.inf)
+
+
+def _known_of(snapshot: BookStep, cut_at: int | None) -> _Known:
+    bids, asks = ([price for price, _ in side] for side in (snapshot.bids, snapshot.asks))
+    if cut_at is None or not bids or not asks or max(len(bids), len(asks)) < cut_at:
+        return _WHOLE
+    mid = (max(bids) + min(asks)) / 2
+    lowest = min(bids) if len(bids) >= cut_at else -math.inf
+    highest = max(asks) if len(asks) >= cut_at else math.inf
+    return _Known(
+        lowest,
+        highest,
+        lowest + _NEAR_THE_CUT * (mid - lowest) if math.isfinite(lowest) else lowest,
+        highest - _NEAR_THE_CUT * (highest - mid) if math.isfinite(highest) else highest,
+    )

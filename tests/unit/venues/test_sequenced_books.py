@@ -129,6 +129,48 @@ def test_a_book_forgotten_with_its_connection_waits_for_a_snapshot(book, rows):
     assert book.gaps == 0
 
 
+def cut(number: int, mid: float = 100.0) -> BookStep:
+    """Return a snapshot of five levels of each side, a dollar apart, that is cut off there."""
+    bids = tuple((mid - 0.5 - level, 1.0) for level in range(5))
+    return BookStep(number, number, bids, tuple((mid + 0.5 + level, 1.0) for level in range(5)))
+
+
+def test_what_lies_beyond_the_cut_of_a_snapshot_is_left_out(rows):
+    book = SequencedBook("BTC/USDT:USDT", "test:book", cut_at=5)
+    assert book.change(change(11, 11), NOON, rows)
+    assert not book.heal(cut(10))
+    beyond = BookStep(12, 12, ((95.0, 9.0), (95.5, 2.0)), ((104.5, 2.0), (105.0, 9.0)))
+    assert not book.change(beyond, NOON + 1_000, rows)
+    held = {(row["price"], row["amount"]) for row in rows.take()["order_book"].to_dicts()}
+    assert {(95.5, 2.0), (104.5, 2.0)} <= held
+    assert not {(95.0, 9.0), (105.0, 9.0)} & held
+
+
+def test_a_snapshot_that_was_not_cut_is_the_whole_book(rows):
+    book = SequencedBook("BTC/USDT:USDT", "test:book", cut_at=6)
+    book.replace(cut(10), NOON, rows)
+    rows.take()
+    book.change(change(11, 11, (50.0, 9.0)), NOON + 1_000, rows)
+    assert (50.0, 9.0) in kept(rows)
+
+
+def test_a_price_that_comes_near_the_cut_asks_for_a_new_snapshot(rows):
+    book = SequencedBook("BTC/USDT:USDT", "test:book", cut_at=5)
+    book.replace(cut(10), NOON, rows)
+    risen = ((103.0, 1.0), (103.2, 1.0))
+    eaten = tuple((100.5 + level, 0.0) for level in range(3))
+    assert not book.change(BookStep(11, 11, risen, eaten), NOON + 1_000, rows)
+    rows.take()
+    assert book.change(BookStep(12, 12, ((104.0, 1.0),), ((103.5, 0.0),)), NOON + 2_000, rows)
+    assert not book.is_ready
+    assert not len(rows)
+    assert book.gaps == 0
+    assert book.heal(cut(10))
+    assert not book.heal(cut(12, mid=104.2))
+    assert not book.change(change(13, 13), NOON + 3_000, rows)
+    assert kept(rows)[0] == (103.7, 1.0)
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=1, max_size=30),

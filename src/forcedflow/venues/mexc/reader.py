@@ -32,7 +32,7 @@ from forcedflow.venues.mexc.parse_stream import (
     parse_snapshot,
     parse_ticker,
 )
-from forcedflow.venues.mexc.spec import BAR_LENGTHS, PRICE_PATHS, VENUE
+from forcedflow.venues.mexc.spec import BAR_LENGTHS, BOOK_LEVELS, PRICE_PATHS, VENUE
 from forcedflow.venues.mexc.stream import order_book_request
 from forcedflow.venues.open_bar import OpenBar
 from forcedflow.venues.row_buffer import RowBuffer
@@ -70,7 +70,9 @@ class MexcReader:
     def __init__(self, instruments: Sequence[Instrument], root: str) -> None:
         self._root: Final = root
         self._listed: Final = {one.venue_symbol: one for one in instruments}
-        self._books: Final = {one: SequencedBook(one.symbol, "mexc:depth") for one in instruments}
+        self._books: Final = {
+            one: SequencedBook(one.symbol, "mexc:depth", cut_at=BOOK_LEVELS) for one in instruments
+        }
         # By connection, contract and what the venue calls the bars.
         self._bars: Final[dict[tuple[str, str, str], OpenBar[StreamBar]]] = {}
         self._told_minute: Final[dict[str, int]] = {}

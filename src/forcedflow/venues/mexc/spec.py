@@ -52,7 +52,8 @@ CAPABILITIES: Final = Capabilities(
 )
 
 BOOK_LEVELS: Final = 1000
-"""Levels of each side of the snapshot that a book begins with; changes reach deeper."""
+"""Levels of each side of the snapshot that a book begins with. Changes reach deeper, where the
+book is not known whole."""
 
 BAR_NAMES: Final = {
     MINUTE_MS: "Min1",
