@@ -7,8 +7,9 @@ Free of sockets and state.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from forcedflow.errors import NotThereError
+from forcedflow.errors import LeftAloneError, NotThereError, UsageError
 from forcedflow.instruments import Instrument
 from forcedflow.venues.base import PRECEDENCE_REST, Rows
 from forcedflow.venues.connector import Endpoints, Feed, Http, Piece, Poll
@@ -19,7 +20,10 @@ from forcedflow.venues.okx.history import History, LatestTrades
 from forcedflow.venues.okx.parse import Asked
 from forcedflow.venues.okx.parse_listing import parse_instruments, parse_time
 from forcedflow.venues.okx.reader import OkxReader
-from forcedflow.venues.okx.spec import CAPABILITIES, ENDPOINTS, RATE_LIMIT, VENUE, require_size
+from forcedflow.venues.okx.spec import CAPABILITIES, ENDPOINTS, RATE_LIMIT, VENUE, is_sized
+
+_IN_CONTRACTS: Final = frozenset({"trades", "leverage_brackets"})
+"""Tables of the past whose amounts are written in contracts alone."""
 
 
 class OkxConnector(ConnectorBase):
@@ -73,7 +77,8 @@ class OkxConnector(ConnectorBase):
         """Return what to ask for to hold event times ``[start_ms, end_ms)``; asks for nothing yet.
 
         Trades are in the public files, one a day, and so are settlements older than three months;
-        everything else is asked for over HTTP.
+        everything else is asked for over HTTP. Where the size of a contract was not fetched, what
+        is counted in contracts is left alone: its amounts would be off by as much.
 
         Parameters
         ----------
@@ -92,11 +97,8 @@ class OkxConnector(ConnectorBase):
         Raises
         ------
         UsageError
-            If bars of a length are wanted that the venue does not have, or amounts of a contract
-            whose size was not fetched.
+            If bars of a length are wanted that the venue does not have.
         """
-        if {"trades", "leverage_brackets"} & set(tables):
-            require_size(instrument)
         history = History(http, self.endpoints.rest, instrument, now_ms)
 
         def over_http(table: str, first_ms: int, last_ms: int) -> tuple[Piece, ...]:
@@ -104,6 +106,9 @@ class OkxConnector(ConnectorBase):
 
         found: list[Piece] = []
         for table in dict.fromkeys(tables):
+            if table in _IN_CONTRACTS and not is_sized(instrument):
+                found.append(_unsized(table, instrument, start_ms, end_ms))
+                continue
             if table == "trades" or (table == "funding" and instrument.kind != "spot"):
                 found += archive_pieces(
                     http,
@@ -168,5 +173,19 @@ class OkxConnector(ConnectorBase):
             If a contract's size was not fetched.
         """
         for instrument in instruments:
-            require_size(instrument)
+            if not is_sized(instrument):
+                raise UsageError(
+                    f"the contract size of {instrument.symbol} on {VENUE} is not known\n"
+                    "hint: take the instrument from the venue's own list"
+                )
         return OkxReader(instruments, self.endpoints.rest)
+
+
+def _unsized(table: str, instrument: Instrument, start_ms: int, end_ms: int) -> Piece:
+    """Return a piece that says why nothing is asked for."""
+
+    def refuse() -> Rows:
+        raise LeftAloneError(VENUE, "nobody told how much a contract is")
+
+    name = f"unsized/{instrument.venue_symbol}/{table}"
+    return Piece(name, frozenset({table}), start_ms, end_ms, refuse, lasting=False)

@@ -92,21 +92,12 @@ def family(instrument: Instrument) -> str:
     return f"{instrument.base}-{instrument.quote}"
 
 
-def require_size(instrument: Instrument) -> None:
-    """Refuse a contract whose size was not fetched: its amounts would be off by as much.
+def is_sized(instrument: Instrument) -> bool:
+    """Return whether the size of a contract was fetched; a spot pair has none.
 
     Contracts of one coin exist, so a size of 1 does not tell; a tick size that is missing does.
-
-    Raises
-    ------
-    UsageError
-        If it is a swap that did not come from the venue's own list.
     """
-    if instrument.kind != "spot" and instrument.tick_size is None:
-        raise UsageError(
-            f"the contract size of {instrument.symbol} on {VENUE} is not known\n"
-            "hint: take the instrument from the venue's own list"
-        )
+    return instrument.kind == "spot" or instrument.tick_size is not None
 
 
 def bar_name(interval_ms: int) -> str:

@@ -21,7 +21,14 @@ from tests.unit.venues.okx.okx_frames import (
     taken,
 )
 
-from forcedflow.errors import FrameError, NotThereError, RateLimitedError, UsageError, VenueError
+from forcedflow.errors import (
+    FrameError,
+    LeftAloneError,
+    NotThereError,
+    RateLimitedError,
+    UsageError,
+    VenueError,
+)
 from forcedflow.instruments import Instrument
 from forcedflow.venues.okx import OkxConnector
 from forcedflow.venues.okx.parse import Asked
@@ -268,9 +275,14 @@ def test_brackets_are_read_with_the_mark_price_and_dated_today():
 
 def test_amounts_of_a_contract_whose_size_was_not_fetched_are_not_asked_for():
     unsized = Instrument("okx", "BTC", "USDT", "USDT")
-    with pytest.raises(UsageError, match="contract size"):
-        pieces(["trades"], unsized)
+    http = Answers()
+    for piece in pieces(["trades", "leverage_brackets"], unsized, http=http):
+        with pytest.raises(LeftAloneError, match="nobody told how much a contract is"):
+            piece.read()
+    assert http.asked == []
     assert pieces(["klines"], unsized)
+    assert pieces(["open_interest"], unsized), "told in coins beside contracts"
+    assert pieces(["trades"], Instrument("okx", "BTC", "USDT", None))
 
 
 def test_a_bar_length_that_the_venue_lacks_is_refused():
