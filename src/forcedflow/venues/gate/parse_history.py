@@ -91,7 +91,10 @@ _TRADES: Final = msgspec.json.Decoder(list[_Trade], strict=False)
 def parse_bars(
     raw: bytes, asked: Asked, price_type: PriceType, interval_ms: int, rows: RowBuffer
 ) -> None:
-    """Add bars that are closed.
+    """Add bars that are closed. Of a poll, the last one told never counts as that.
+
+    The venue's clock is not ours: what has ended by ours may still grow by its own. That the next
+    bar is told says more.
 
     Parameters
     ----------
@@ -110,9 +113,11 @@ def parse_bars(
         If the reply is not what it should be.
     """
     instrument = asked.instrument
-    for bar in decode(_BARS, "candlesticks", raw):
+    bars = decode(_BARS, "candlesticks", raw)
+    newest = max((bar.start for bar in bars), default=0) if asked.is_current else None
+    for bar in bars:
         end = bar.start * SECOND_MS + interval_ms
-        if not asked.covers(end):
+        if not asked.covers(end) or bar.start == newest:
             continue
         volume, turnover = bar.volume, bar.turnover
         if price_type != "last" or volume is None:

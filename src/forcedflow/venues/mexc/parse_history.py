@@ -62,7 +62,10 @@ _DEALS: Final = msgspec.json.Decoder(Reply[list[Deal]], strict=False)
 def parse_bars(
     raw: bytes, asked: Asked, price_type: PriceType, interval_ms: int, rows: RowBuffer
 ) -> None:
-    """Add bars that are closed.
+    """Add bars that are closed. Of a poll, the last one told never counts as that.
+
+    The venue's clock is not ours: what has ended by ours may still grow by its own. That the next
+    bar is told says more.
 
     Parameters
     ----------
@@ -98,9 +101,10 @@ def parse_bars(
         volumes = [(None, None)] * len(bars.time)
     if {len(column) for column in (*prices, volumes)} != {len(bars.time)}:
         raise FrameError(VENUE, "kline", "its lists are not of one length", raw)
+    newest = max(bars.time, default=0) if asked.is_current else None
     for start, *columns, volume in zip(bars.time, *prices, volumes, strict=True):
         end = start * SECOND_MS + interval_ms
-        if asked.covers(end):
+        if asked.covers(end) and start != newest:
             rows.add(
                 "klines",
                 asked.instrument.symbol,

@@ -330,6 +330,13 @@ def test_polled_statistics_are_known_when_they_came_and_the_one_under_way_is_not
     assert moments == {(NOON - FIVE, NOON + 30_000)}
 
 
+def test_the_last_bar_of_a_poll_is_not_closed_whatever_our_clock_says():
+    told = [bar(NOON - FIVE), bar(NOON)]
+    (row,) = polled("index-5m", told, NOON + 2 * FIVE)["klines"]
+    assert row["event_time"] == NOON
+    assert polled("index-5m", [bar(NOON)], NOON + 2 * FIVE) == {}
+
+
 def test_polled_bars_settlements_and_brackets_are_read():
     assert polled("mark-5m", [bar(NOON - FIVE), bar(NOON)])["klines"][0]["price_type"] == "mark"
     settled = polled("funding_rate", [{"t": NOON // 1000, "r": "0.0001"}])["funding"]

@@ -336,6 +336,10 @@ def test_polls_are_read_and_what_is_under_way_is_left_for_later():
     assert polled("nothing", reply([])) == {}
 
 
+def test_the_last_bar_of_a_poll_is_not_closed_whatever_our_clock_says():
+    assert polled("index-Min5", reply(bars(NOON - 2 * FIVE))) == {}
+
+
 def test_bars_are_polled_from_the_venue_s_own_time_on():
     _, polls = MexcConnector().feeds(["klines"], (BTC,), FIVE)
     assert [poll.request.connection for poll in polls] == [
