@@ -106,7 +106,9 @@ class Equations:
 
     def solve(self, penalty: F8) -> Line:
         """Return the line under a penalty per input; none on the mean."""
-        slope = np.linalg.solve(self.gram + np.diag(penalty), self.cross)
+        slope = np.asarray(
+            np.linalg.solve(self.gram + np.diag(penalty), self.cross), dtype=np.float64
+        )
         return Line(np.array([self.mean - float(self.centre @ slope)]), slope.reshape(1, -1))
 
 
@@ -209,11 +211,11 @@ def choose_penalty(
         for factor in _FACTORS:
             factors[group] = factor
             tried.append(losses(best, later))
-        factors[group] = _FACTORS[_most_shrunk(tried)]
+        factors[group] = _FACTORS[most_shrunk(tried)]
     return np.asarray(best * factors[group_of])
 
 
-def _most_shrunk(tried: Sequence[F8]) -> int:
+def most_shrunk(tried: Sequence[F8]) -> int:
     """Return the last of the losses by block that is within a standard error of the best."""
     best = tried[int(np.argmin([loss.mean() for loss in tried]))]
     fine = 0
