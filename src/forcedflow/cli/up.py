@@ -42,6 +42,11 @@ _SANDBOX = "sandbox"
 # Simulated history that signals have enough of to be known.
 _SANDBOX_DAYS = 30
 _SANDBOX_TRADERS = 50_000
+# Streams are waited for so long before the past is asked for. [s]
+_HEARD_WITHIN_S = 20.0
+# The newest past is asked for in bars as short as those that streams give, so that a time during
+# which nothing ran looks like any other. [ms]
+_FINE_MS = 86_400_000
 # Rows reach the lake this often, well within the time that a bar close waits for them. [s]
 _ROWS_EVERY_S = 2.0
 
@@ -137,9 +142,13 @@ def _follow(
     with _shown(json=json) as show:
         loop.subscribers.append(show)
         try:
-            return asyncio.run(_until_told(loop, drive, for_s))
+            status = asyncio.run(_until_told(loop, drive, for_s))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+    if json and loop.at_ms >= 0:
+        # Whoever goes on from the lake, from any bar, comes to the same.
+        _print_row({"ended": loop.at_ms, "state": loop.state_hash()})
+    return status
 
 
 async def _until_told(loop: LiveLoop, drive: Drive, for_s: float | None) -> int:
@@ -225,9 +234,14 @@ async def _record_and_follow(
     from forcedflow.live.recorder import Pace, record
     from forcedflow.venues.fetch_plan import LARGE_TABLES
 
+    is_heard = asyncio.Event()
+
     def heed(health: RecordHealth) -> None:
         for venue in health.venues:
             loop.say(venue.venue, venue.problem.partition("\n")[0])
+        following = [venue for venue in health.venues if venue.state != "failed"]
+        if all(one.connected for venue in following for one in venue.connections):
+            is_heard.set()
 
     tables = {name for venue in venues for name in venue.capabilities.streamed} - {"trades"}
     recording = asyncio.create_task(
@@ -243,6 +257,9 @@ async def _record_and_follow(
         )
     )
     try:
+        # Asked only once streams are heard, the past and the present leave no gap between them.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(is_heard.wait(), _HEARD_WITHIN_S)
         for venue in venues:
             wanted = sorted(venue.capabilities.backfilled - LARGE_TABLES)
             await asyncio.to_thread(_bring_in, venue, symbols, wanted, lake, back_ms)
@@ -261,6 +278,7 @@ def _bring_in(
 ) -> None:
     """Fetch the past of one venue; what cannot be had is said, and the present followed."""
     from forcedflow.venues.fetch import fetch
+    from forcedflow.venues.follow import LIVE_INTERVAL_MS
     from forcedflow.venues.network import BACKFILL_INTERVAL_MS
 
     now_ms = _wall_clock().now_ms()
@@ -269,26 +287,25 @@ def _bring_in(
     try:
         if not listed:
             return
-        report = fetch(
-            lake,
-            venue.connector,
-            venue.http,
-            tables,
-            listed,
-            start_ms,
-            now_ms,
-            BACKFILL_INTERVAL_MS,
-        )
+        spans = [(start_ms, BACKFILL_INTERVAL_MS, list(tables))]
+        if "klines" in tables:
+            spans.append((max(start_ms, now_ms - _FINE_MS), LIVE_INTERVAL_MS, ["klines"]))
+        reports = [
+            fetch(lake, venue.connector, venue.http, asked, listed, from_ms, now_ms, interval_ms)
+            for from_ms, interval_ms, asked in spans
+        ]
     except ForcedflowError as error:
         warn(f"{venue.name}: the past was not brought in: {error}")
         return
-    for text in (*report.refusals, *report.warnings):
+    for text in dict.fromkeys(
+        text for report in reports for text in (*report.refusals, *report.warnings)
+    ):
         warn(text)
-    if report.failures:
-        first = report.failures[0]
+    failures = [failure for report in reports for failure in report.failures]
+    if failures:
         warn(
-            f"{venue.name}: {len(report.failures)} pieces of the past could not be had, "
-            f"such as {first.name}: {first.error}\nhint: forcedflow fetch asks for them again"
+            f"{venue.name}: {len(failures)} pieces of the past could not be had, such as "
+            f"{failures[0].name}: {failures[0].error}\nhint: forcedflow fetch asks for them again"
         )
 
 
@@ -378,7 +395,11 @@ def _shown(*, json: bool) -> Iterator[Subscriber]:
 
 
 def _print_line(update: MarketUpdate) -> None:
+    _print_row(update.row())
+
+
+def _print_row(row: dict[str, Any]) -> None:
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(update.row()).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
     sys.stdout.flush()
