@@ -40,12 +40,12 @@ _SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _REFUSAL_BYTES: Final = 1000
 """An answer longer than this is data; only a short one can be a refusal dressed as success."""
 
-_TOO_MANY: Final = frozenset({-1003, 10006})
-"""Codes that say "too many requests" in an answer of status 200: Binance's and Bybit's."""
+_TOO_MANY: Final = frozenset({-1003, 10006, 510})
+"""Codes that say "too many requests" in an answer of status 200: Binance's, Bybit's, MEXC's."""
 
 
 class _Refusal(msgspec.Struct):
-    # The shape of an error at Binance (code below zero) and at Bybit (retCode).
+    # The shape of an error at Binance (code below zero), at MEXC (code) and at Bybit (retCode).
     code: int = 0
     msg: str = ""
     ret_code: int = msgspec.field(default=0, name="retCode")
@@ -330,7 +330,9 @@ def _refused(body: bytes) -> int:
         refusal = _refusal.decode(body)
     except UNDECODABLE:
         return 0  # what it is, its own parser says
-    return refusal.ret_code if refusal.ret_code in _TOO_MANY else min(refusal.code, 0)
+    if refusal.ret_code in _TOO_MANY:
+        return refusal.ret_code
+    return refusal.code if refusal.code in _TOO_MANY else min(refusal.code, 0)
 
 
 def retry_after_s(headers: Mapping[str, str], default_s: float) -> float:

@@ -246,9 +246,10 @@ def test_bodies_that_are_no_refusal_are_the_parsers_matter(body):
         says(418, b"", Retry_After="0.3"),
         says(429, b"null"),
         says(200, b'{"retCode":10006,"retMsg":"Too many visits!"}'),
+        says(200, b'{"success":false,"code":510,"message":"Requests are too frequent"}'),
         says(429, b"{}", Retry_After="soon"),
     ],
-    ids=["429", "418", "no time named", "bybit", "no time that is one"],
+    ids=["429", "418", "no time named", "bybit", "mexc", "no time that is one"],
 )
 def test_a_pause_that_the_venue_asks_for_is_kept_and_then_it_answers(refusal):
     script = Script(refusal, says())

@@ -186,8 +186,6 @@ class History:
                 self.http, self.root, price_type, self.instrument, interval_ms, *span
             ):
                 parse_bars(page, asked, price_type, interval_ms, rows)
-        except NotThereError:
-            raise
         except VenueError as error:
             if _TOO_LONG_AGO in error.problem:
                 raise NotThereError(VENUE, error.problem) from error

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from forcedflow.errors import VenueError
 from forcedflow.instruments import Instrument
 from forcedflow.units import SECOND_MS
 from forcedflow.venues.connector import Http
@@ -20,6 +21,7 @@ from forcedflow.venues.gate.spec import (
     PRICE_PREFIXES,
     SETTLE,
     STATISTICS_MS,
+    VENUE,
     PriceType,
     bar_name,
 )
@@ -167,9 +169,15 @@ def get_trades(
         [UTC ms]
     seconds_of : callable
         Returns the second of each trade of a page.
+
+    Raises
+    ------
+    VenueError
+        If a page is not the one asked for, so that there would be no end.
     """
     params = _named(instrument) | {"limit": TRADES_A_PAGE}
     first, last, told = start_ms // SECOND_MS, -(-end_ms // SECOND_MS), 0
+    before = b""
     while True:
         span = {"from": first, "to": last, "offset": told}
         page = http.get(f"{root}{_FUTURES}/trades", params | span)
@@ -178,6 +186,9 @@ def get_trades(
         if len(seconds) < TRADES_A_PAGE:
             return
         oldest = min(seconds)
+        if page == before or oldest > last:
+            raise VenueError(VENUE, f"trades up to {last}, {told} left out: told are others")
+        before = page
         of_oldest = seconds.count(oldest)
         told = told + of_oldest if oldest == last else of_oldest
         last = oldest

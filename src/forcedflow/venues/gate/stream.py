@@ -35,8 +35,8 @@ CONTRACTS_A_CONNECTION: Final = 100
 # One request is refused whole for one bad contract.
 _CONTRACTS_A_REQUEST: Final = 10
 
-# The venue wants a time in what it is told, and does not look at it.
-_SAID_AT: Final = 1
+# The venue wants a time in what it is told; this is the one of its own examples.
+_SAID_AT: Final = 123_456
 
 _PING: Final = f'{{"time":{_SAID_AT},"channel":"futures.ping"}}'
 _PING_EVERY_S: Final = 15.0

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from forcedflow.errors import VenueError
 from forcedflow.instruments import Instrument
 from forcedflow.units import SECOND_MS
 from forcedflow.venues.connector import Http
-from forcedflow.venues.mexc.spec import BOOK_LEVELS, PRICE_PATHS, PriceType, bar_name
+from forcedflow.venues.mexc.spec import BOOK_LEVELS, PRICE_PATHS, VENUE, PriceType, bar_name
 
 BARS_A_PAGE: Final = 2_000
 SETTLEMENTS_A_PAGE: Final = 100
@@ -134,14 +135,23 @@ def get_funding(
         [UTC ms]
     page_of : callable
         Returns how many pages there are, and when the oldest settlement of a page was. [UTC ms]
+
+    Raises
+    ------
+    VenueError
+        If a page is no older than the one before, so that there would be no end.
     """
     number, pages = 1, 1
+    before: int | None = None
     while number <= pages:
         page = get_latest_funding(http, root, instrument, number, SETTLEMENTS_A_PAGE)
         yield page
         pages, oldest_ms = page_of(page)
         if oldest_ms is None or oldest_ms < start_ms:
             return
+        if before is not None and oldest_ms >= before:
+            raise VenueError(VENUE, f"funding_rate/history: page {number} is no older than before")
+        before = oldest_ms
         number += 1
 
 

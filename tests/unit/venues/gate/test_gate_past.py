@@ -211,6 +211,16 @@ def test_full_pages_of_trades_lead_on_to_the_second_in_which_they_end():
     assert {one["from"] for _, one in answers.asked} == {NOON // 1000 - 3_600}
 
 
+def test_pages_of_trades_that_lead_nowhere_are_an_error_and_not_without_end():
+    at = NOON // 1000 - 60
+    page = [trade(3_000 - i, at) for i in range(1_000)]
+    with pytest.raises(VenueError, match="1000 left out: told are others"):
+        GateConnector().trades_between(Answers(page, page), BTC, NOON - HOUR_MS, NOON)
+    later = [trade(3_000 - i, NOON // 1000 + 5) for i in range(1_000)]
+    with pytest.raises(VenueError, match="told are others"):
+        GateConnector().trades_between(Answers(later), BTC, NOON - HOUR_MS, NOON)
+
+
 def test_a_past_day_of_which_no_trades_are_told_is_a_gap():
     with pytest.raises(NotThereError, match="no trades told of"):
         fetched("trades", Answers([]), NOON - 3 * DAY_MS, NOON - 2 * DAY_MS)

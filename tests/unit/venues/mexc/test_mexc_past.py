@@ -131,6 +131,12 @@ def test_settlements_are_asked_for_from_the_last_one_back_until_the_span_is_cove
     assert {row["kind"] for row in rows} == {"settled"}
 
 
+def test_pages_of_settlements_that_lead_nowhere_are_an_error_and_not_without_end():
+    page = settlements((MIDNIGHT, 0.0003), pages=9)
+    with pytest.raises(VenueError, match="page 2 is no older than before"):
+        fetched("funding", Answers(page, page))
+
+
 def test_settlements_end_with_the_last_page():
     answers = Answers(settlements((MIDNIGHT, 0.0003), pages=1))
     fetched("funding", answers)
