@@ -21,7 +21,7 @@ from tests.unit.venues.bitget.bitget_frames import (
 from tests.unit.venues.okx.okx_frames import Answers, plain
 
 from forcedflow.errors import FrameError, RateLimitedError, UsageError, VenueError
-from forcedflow.instruments import Instrument
+from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.venues.asked import asked_before, asked_now
 from forcedflow.venues.bitget import BitgetConnector
 from forcedflow.venues.bitget.parse_history import (
@@ -340,3 +340,17 @@ def test_a_refused_poll_is_an_error_and_one_of_another_contract_nothing():
 def test_trades_are_told_with_either_spelling_of_their_side():
     found = rows_of(parse_trades, [trade(1, NOON, "sell"), trade(2, NOON, "Sell")])
     assert [row["taker_side"] for row in found] == ["sell", "sell"]
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "own"),
+    [
+        ("BTC", "BTC/USDT:USDT", "BTCUSDT"),
+        ("BTCPERP", "BTC/USDC:USDC", "BTCPERP"),
+        ("BTC/USDC:USDC", "BTC/USDC:USDC", "BTCPERP"),
+        ("BTC/USDC", "BTC/USDC", "BTCUSDC"),
+    ],
+)
+def test_a_contract_in_usdc_is_called_perp_and_a_pair_is_not(name, symbol, own):
+    instrument = parse_symbol(name, "bitget")
+    assert (instrument.symbol, instrument.venue_symbol) == (symbol, own)
