@@ -52,7 +52,7 @@ def run(
     Parameters
     ----------
     venue
-        binance, bybit or hyperliquid.
+        Any venue that has a connector, such as binance, bybit or gate.
     symbols
         Contracts, such as BTCUSDT, BTC/USDT:USDT, or BTC/USDT for the spot pair.
     from_
