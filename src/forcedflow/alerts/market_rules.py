@@ -64,7 +64,7 @@ def judge_signals(
                 rule.kind,
                 seen,
                 f"{reading.signal}:{verdict}",
-                f"{seen.symbol}: {reading.title} is {verdict}",
+                f"{seen.symbol}: {reading.title}: now {verdict}",
                 tuple(reasons),
             )
         )

@@ -115,6 +115,8 @@ def _serve(
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            # Who reads the address below may connect at once.
+            listening.listen()
         except OSError as error:
             reason = error.strerror or str(error)
             raise UsageError(

@@ -16,7 +16,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from forcedflow import __version__
-from forcedflow.answers import cascade, checklist, coverage, scorecard, whatif, zones
+from forcedflow.answers import cascade, checklist, coverage, forecast, scorecard, whatif, zones
 from forcedflow.answers.cascade import CascadeOptions
 from forcedflow.answers.checklist import ChecklistOptions
 from forcedflow.answers.instrument import choose_instrument
@@ -95,6 +95,7 @@ def create_server(lake: Lake, clock: Callable[[], int]) -> MCPServer:
         tools.whatif,
         tools.checklist,
         tools.cascade,
+        tools.forecast,
         tools.scorecard,
         tools.coverage,
     ):
@@ -214,6 +215,16 @@ class _Tools:
             return cascade.ask(self._lake, [self._market(symbol, venue)], self._at(at), options)
 
         return self._ask(ask)
+
+    def forecast(self, symbol: Symbol, venue: Venue = "binance", at: At = None) -> Answer:
+        """Tell how likely a cascade is in the coming hours and how large, beside its baselines.
+
+        Each chance with its record; climatology's where ours has not proved reliable lately. Needs
+        a model fitted by then.
+        """
+        return self._ask(
+            lambda: forecast.ask(self._lake, self._market(symbol, venue), self._at(at))
+        )
 
     def scorecard(self, symbol: Symbol, venue: Venue = "binance", at: At = None) -> Answer:
         """Say what such numbers were worth on unseen data, beside chance, and what is missing."""

@@ -97,7 +97,7 @@ def test_every_tool_answers_with_assumptions_ages_and_simulated(market, connect,
                 return client.instructions, listed, found
 
     instructions, listed, found = asyncio.run(ask())
-    assert {tool.name for tool in listed} == set(ASKED)
+    assert {tool.name for tool in listed} == {*ASKED, "forecast"}
     assert all(tool.annotations.read_only_hint for tool in listed)
     assert all(tool.description for tool in listed)
     assert "never advice" in instructions
@@ -127,6 +127,29 @@ def test_a_tool_says_what_its_command_prints(market, capsys, tmp_path):
         capsys.readouterr()
         assert run([name, *shared, *more]) == 0
         assert json.loads(capsys.readouterr().out) == told[name]
+
+
+def test_a_forecast_is_what_its_command_says_a_model_or_how_to_get_one(market, capsys, tmp_path):
+    folder, at = market
+
+    async def ask():
+        with (tmp_path / "errors").open("w") as errors:
+            async with over_stdio(market, errors) as client:
+                return await client.call_tool("forecast", MARKET)
+
+    result = asyncio.run(ask())
+    capsys.readouterr()
+    status = run(
+        ["forecast", "SIM", "--venue", "sandbox", "--at", at, "--lake", str(folder), "--json"]
+    )
+    shown = capsys.readouterr()
+    if status == 0:
+        assert result.structured_content == json.loads(shown.out)
+        assert result.structured_content["simulated"] is True
+    else:
+        assert result.is_error
+        assert said(result).endswith(shown.err.removeprefix("error: ").strip())
+        assert "hint: forcedflow train forecast" in said(result)
 
 
 def test_a_summary_adds_up_and_holds_no_picture(market, tmp_path):
