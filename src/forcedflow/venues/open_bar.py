@@ -54,6 +54,8 @@ class OpenBar(Generic[B]):
             What the venue says of it; without its word the beginning of the next bar says it.
         """
         if start_ms < self._start_ms:
+            if is_closed:
+                return ((start_ms, bar),)  # late, but the venue's last word on it
             if self._start_ms - start_ms <= 2 * self._interval_ms:
                 return ()  # late; one time far ahead of all others must not silence the rest
             self.clear()

@@ -99,6 +99,19 @@ def test_a_bar_of_which_the_venue_does_not_say_is_closed_by_the_next_one():
     assert (row["event_time"], row["close"]) == (NOON + MINUTE, 95.4)
 
 
+def test_the_venue_s_word_that_a_bar_is_closed_stands_though_it_comes_late():
+    rows = read(
+        frame(told("candlesticks", [bar(NOON, "94.0")])),
+        frame(told("candlesticks", [bar(NOON + MINUTE)])),
+        frame(told("candlesticks", [bar(NOON, w=True)])),
+        frame(told("candlesticks", [bar(NOON)])),
+    )
+    assert [(row["event_time"], row["close"]) for row in rows["klines"]] == [
+        (NOON + MINUTE, 94.0),
+        (NOON + MINUTE, 95.4),
+    ]
+
+
 def test_a_bar_whose_connection_broke_is_not_taken_for_closed():
     rows = read(
         frame(told("candlesticks", [bar(NOON)])),
