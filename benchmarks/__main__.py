@@ -19,6 +19,7 @@ from benchmarks import (
     checklist,
     commands,
     decode,
+    events,
     ladder,
     playbook,
     recording,
@@ -38,6 +39,7 @@ _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "import": commands.importing,
     "sandbox": sandbox.run,
     "decode": decode.run,
+    "events": events.run,
     "recording": recording.run,
     "against_ccxt": against_ccxt.run,
 }

@@ -83,13 +83,14 @@ def on_socket(market):
             app = create_app(
                 Desk(held, lambda: end_ms, events), how.pop("access", Access()), WITHOUT_LIMIT
             )
-            return stack.enter_context(_served(app, events)), events
+            return stack.enter_context(served(app, events)), events
 
         yield serve
 
 
 @contextlib.contextmanager
-def _served(app, events):
+def served(app, events):
+    """Serve on a free port of loopback, in a thread."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="error", access_log=False)

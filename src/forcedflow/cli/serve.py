@@ -74,6 +74,7 @@ def run(
 
 def _serve(app: Guard, host: str, port: int, events: EventStream) -> int:
     import asyncio
+    import contextlib
     import socket
 
     import uvicorn
@@ -94,6 +95,14 @@ def _serve(app: Guard, host: str, port: int, events: EventStream) -> int:
     )
 
     class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            # Said once it is true: who reads the address may ask at once.
+            name = f"[{host}]" if ":" in host else host
+            bound = port if sockets is None else sockets[0].getsockname()[1]
+            sys.stderr.write(f"http://{name}:{bound} (Ctrl-C ends it)\n")
+            sys.stderr.flush()
+
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # Listeners would hold the server open; the loop lets them go, no lock is taken here.
             loop.call_soon_threadsafe(events.close)
@@ -109,12 +118,9 @@ def _serve(app: Guard, host: str, port: int, events: EventStream) -> int:
             raise UsageError(
                 f"{host}:{port} cannot be listened at: {reason}\nhint: --port 8481"
             ) from error
-        name = f"[{host}]" if ":" in host else host
-        sys.stderr.write(f"http://{name}:{listening.getsockname()[1]} (Ctrl-C ends it)\n")
-        sys.stderr.flush()
         loop = asyncio.new_event_loop()
-        try:
+        # Ctrl-C is how it is meant to end; it comes again once the server has ended.
+        with contextlib.suppress(KeyboardInterrupt):
             loop.run_until_complete(Server(config).serve([listening]))
-        finally:
-            loop.close()
+        loop.close()
     return 0

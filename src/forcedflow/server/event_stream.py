@@ -240,6 +240,12 @@ class EventStream:
         with self._lock:
             self._listeners.discard(listener)
 
+    def comment(self, listener: Listener) -> None:
+        """Put a comment into a queue, so that whatever is between does not take it for dead."""
+        with self._lock:
+            listener.waiting.append(b": keep-alive\n\n")
+        listener.ready.set()
+
     def close(self) -> None:
         """Let every listener go: the server ends."""
         with self._lock:

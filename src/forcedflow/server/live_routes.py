@@ -7,7 +7,7 @@ Free of what the events say.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from typing import Annotated, Any
 
 import msgspec
@@ -18,7 +18,7 @@ from forcedflow import __version__
 from forcedflow.answers.times import iso_time
 from forcedflow.server.answer_cache import AnswerCache
 from forcedflow.server.desk import Desk
-from forcedflow.server.event_stream import Choice, EventStream, Listener
+from forcedflow.server.event_stream import Choice, EventStream
 from forcedflow.server.metrics import MEDIA_TYPE, Metrics
 from forcedflow.server.reply import JSON, other
 
@@ -46,37 +46,50 @@ class EventResponse(Response):
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._stream = stream
+        self._sent = time.monotonic()
+        self._sending_since: float | None = None
+        self._given_up = False
         # Refused here, where there can still be another status.
         self._listener = stream.listen(choice, last_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the protocol's arguments
         """Serve the connection."""
-        listener = self._listener
+        listener, task = self._listener, asyncio.current_task()
         gone = asyncio.ensure_future(_until_disconnected(receive))
         gone.add_done_callback(lambda _: listener.ready.set())
+        # One watch a connection: a time limit on every event would cost as much as the event.
+        watch = asyncio.ensure_future(self._watch(task))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             while not (gone.done() or self._stream.closed):
-                piece = await self._next(listener)
+                await listener.ready.wait()
+                piece = self._stream.take(listener)
                 # Only this connection waits for its reader; its queue is what it may lag behind.
-                async with asyncio.timeout(STUCK_S):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._sending_since = time.monotonic()
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._sending_since, self._sent = None, time.monotonic()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            pass  # it took nothing for so long: the connection is closed, and comes back by itself
+        except asyncio.CancelledError:
+            if not self._given_up:
+                raise
         finally:
             self._stream.leave(listener)
-            gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await gone
+            for helper in (gone, watch):
+                helper.cancel()
+            await asyncio.gather(gone, watch, return_exceptions=True)
 
-    async def _next(self, listener: Listener) -> bytes:
-        try:
-            async with asyncio.timeout(self.keep_alive_s):
-                await listener.ready.wait()
-        except TimeoutError:
-            return b": keep-alive\n\n"
-        return self._stream.take(listener)
+    async def _watch(self, task: asyncio.Task[None] | None) -> None:
+        """Fill silence with comments, and give up a connection that takes nothing."""
+        while True:
+            await asyncio.sleep(self.keep_alive_s)
+            now = time.monotonic()
+            if self._sending_since is not None:
+                if now - self._sending_since > STUCK_S and task is not None:
+                    self._given_up = True
+                    task.cancel()
+                    return
+            elif now - self._sent >= self.keep_alive_s:
+                self._stream.comment(self._listener)
 
 
 async def _until_disconnected(receive: Receive) -> None:
