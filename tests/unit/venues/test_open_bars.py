@@ -1,4 +1,4 @@
-"""Bars under way: closed by the venue's word or by the next one, and never by a broken connection."""
+"""Bars under way: closed by the venue's word or the next one, never by a broken connection."""
 
 from __future__ import annotations
 
