@@ -17,8 +17,10 @@ import inspect
 import io
 import re
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -29,9 +31,15 @@ from forcedflow.errors import ForcedflowError
 from forcedflow.features.feature import Feature
 from forcedflow.features.registry import FEATURES
 from forcedflow.playbook.checklist import RULES
+from forcedflow.server import Desk
+from forcedflow.server.answer_cache import AnswerCache
+from forcedflow.server.app import describe
+from forcedflow.server.failure import CODES
+from forcedflow.server.metrics import Metrics
 from forcedflow.settings import FILE_ONLY, Settings, VenueSettings
 from forcedflow.signals.registry import SIGNALS
 from forcedflow.signals.score import WEIGHTS
+from forcedflow.store import Lake
 from forcedflow.tables import TABLES, Column, Table
 from forcedflow.units import format_age
 from forcedflow.venues.connector import Connector
@@ -84,6 +92,7 @@ def pages() -> dict[str, str]:
         "signals.md": _signals_page(),
         "checklist.md": _checklist_page(),
         "venues.md": _venues_page(),
+        "api.md": _api_page(),
     }
 
 
@@ -389,6 +398,69 @@ def _documented_parameters(documented: type) -> dict[str, str]:
 
 def _first_line(documented: type) -> str:
     return inspect.cleandoc(documented.__doc__ or "").splitlines()[0]
+
+
+def _api_page() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(Lake(Path(folder) / "lake", create=True), lambda: 0)
+        answers = AnswerCache()
+        described = describe(desk, answers, Metrics(desk.events, answers)).openapi()
+        answers.close()
+    text = (
+        "# The API\n\n"
+        "What `forcedflow serve` answers; [how to run it](../howto/serve.md). The same as OpenAPI\n"
+        "3.1 is at `/openapi.json` of a running server. Answers in JSON are what the command of\n"
+        "that name prints with `--json`, and carry `simulated`, `assumptions` and `freshness`; what\n"
+        "is unknown is null.\n\n"
+        'Every error is `{"error": {"code", "message", "hint"}}`:\n\n'
+    )
+    return (
+        _HEAD
+        + text
+        + _markdown_table(("status", "code"), _error_codes())
+        + "".join(_endpoint(path, item["get"]) for path, item in described["paths"].items())
+    )
+
+
+def _error_codes() -> list[tuple[str, str]]:
+    named = {404: "`no_data`, `not_found`", 422: "`invalid`, `usage`", 403: "`forbidden_host`"}
+    others = {408: "timeout", 500: "damaged_data`, `internal"}
+    codes = {status: f"`{code}`" for status, code in (CODES | others).items()} | named
+    return [(str(status), codes[status]) for status in sorted(codes) if status != 400]
+
+
+def _endpoint(path: str, item: dict[str, Any]) -> str:
+    words = item.get("description") or item["summary"]
+    media = ", ".join(f"`{name}`" for name in item["responses"]["200"]["content"])
+    head = f"\n## GET {path}\n\n{words}\n\n- answers: {media}\n\n"
+    parameters = item.get("parameters", [])
+    if not parameters:
+        return head
+    return head + _markdown_table(
+        ("parameter", "default", "what", "bounds"), map(_parameter_row, parameters)
+    )
+
+
+def _parameter_row(parameter: dict[str, Any]) -> tuple[str, str, str, str]:
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    default = schema.get("default")
+    stated = "required" if parameter.get("required") else "" if default in {None, ""} else default
+    bounds = [
+        f"{words} {kinds[0][name]}"
+        for name, words in (
+            ("minimum", "≥"),
+            ("exclusiveMinimum", ">"),
+            ("maximum", "≤"),
+            ("maxLength", "characters ≤"),
+        )
+        if name in kinds[0]
+    ]
+    if "enum" in kinds[0]:
+        bounds.append(", ".join(f"`{one}`" for one in kinds[0]["enum"]))
+    name = parameter["name"] if parameter["in"] == "query" else f"{parameter['name']} (header)"
+    words = parameter.get("description") or schema.get("description", "")
+    return f"`{name}`", f"{stated}", words, ", ".join(bounds)
 
 
 def _markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
