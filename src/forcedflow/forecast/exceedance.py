@@ -26,7 +26,7 @@ from forcedflow.volatility.garch import Garch, fit_garch
 
 Kind: TypeAlias = Literal["garch", "filtered_history"]
 
-PATHS = 4_000
+PATHS = 2_000
 SEED = 41
 
 SIZES: F8 = np.geomspace(0.5, 40.0, 45)
@@ -117,9 +117,10 @@ def fit_exceedance(samples: Sequence[Sample], kind: Kind) -> Exceedance:
     if kind == "garch":
         garch = _median([fit for one in samples if (fit := _fit(one.course)) is not None])
         moves = [garch.paths(ratio, _HOURS, PATHS, generator) for ratio in RATIOS.tolist()]
-        table = np.stack([_table(np.abs(one), both=True) for one in moves])
+        # A path and its mirror are equally likely: of each the moves of one sign are looked at.
+        table = np.stack([_table(np.concatenate([one, -one])) for one in moves])
     else:
-        table = _table(_largest(samples, generator), both=False)[None]
+        table = _table(_largest(samples, generator))[None]
     simulated, label, weight = [], [], []
     for sample in samples:
         odds = _simulated(table, garch, sample.course)
@@ -172,15 +173,13 @@ def _largest(samples: Sequence[Sample], generator: np.random.Generator) -> F8x2:
     return np.concatenate(found)
 
 
-def _table(moves: F8x2, *, both: bool) -> F8x2:
+def _table(moves: F8x2) -> F8x2:
     """Return log odds that the largest move of each stretch reaches a size, (sizes, 4)."""
     largest = np.maximum.accumulate(moves, axis=1)
     reached = np.zeros((SIZES.size, len(STRETCHES_H)))
     before = np.zeros(SIZES.size)
-    # Half of the moves of either direction are of the one asked about.
-    share = 0.5 if both else 1.0
     for k, (_, end) in enumerate(STRETCHES_H):
-        above = share * (largest[:, end - 1, None] >= SIZES).mean(axis=0)
+        above = (largest[:, end - 1, None] >= SIZES).mean(axis=0)
         new = (above - before + 0.5 / moves.shape[0]) / (1 - before + 1.0 / moves.shape[0])
         reached[:, k] = np.log(new / (1 - new))
         before = above
