@@ -76,12 +76,17 @@ def judge_near(
 def judge_swept(
     rule: ClusterSwept, state: RuleState, seen: Observation
 ) -> tuple[list[Alert], RuleState]:
-    """Return the clusters whose densest price the mark has reached since they were last seen."""
-    fired, left = [], []
-    for cluster in state.watched:
+    """Return the clusters whose densest price the mark has reached since they were last seen.
+
+    Of several within one quantum the largest is told.
+    """
+    fired: dict[str, Alert] = {}
+    left = []
+    for cluster in sorted(state.watched, key=lambda one: one.usd):
         is_long = cluster.side == "long"
         if seen.low <= cluster.price if is_long else seen.high >= cluster.price:
-            fired.append(_swept(rule, cluster, seen))
+            alert = _swept(rule, cluster, seen)
+            fired[alert.key] = alert
         else:
             left.append(cluster)
     if seen.zones is not None:
@@ -98,7 +103,7 @@ def judge_swept(
             for zone in seen.zones
             if rule.side in {"both", zone.side} and zone.notional_usd >= rule.least_usd
         ]
-    return fired, RuleState(watched=tuple(left), last_ms=seen.at_ms)
+    return list(fired.values()), RuleState(watched=tuple(left), last_ms=seen.at_ms)
 
 
 def price_keys(side: str, price: float, quantum_pct: float) -> tuple[str, tuple[str, ...]]:

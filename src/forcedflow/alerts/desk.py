@@ -39,7 +39,7 @@ class AlertDesk:
     senders : mapping of str to Sender
         By name of the target; none where nothing is to be sent, as over a lake's past.
     clock : callable
-        Now. [UTC ms]
+        Now, by the same clock as observations' moments: of a simulated market its own. [UTC ms]
     draw : callable, optional
         PNG of the heatmap at an observation; asked once per observation that something fired at.
     """

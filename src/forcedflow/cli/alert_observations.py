@@ -17,6 +17,7 @@ from typing import Final, cast
 
 import numpy as np
 
+from forcedflow.alerts.desk import AlertDesk
 from forcedflow.alerts.observation import CascadeSeen, ForecastSeen, Observation
 from forcedflow.alerts.rules import ForecastOver, RuleBook
 from forcedflow.answers.times import iso_time
@@ -27,6 +28,7 @@ from forcedflow.depth.curve import Direction
 from forcedflow.errors import NoDataError
 from forcedflow.features.table import STEP_MS
 from forcedflow.forecast.forecast import Chance, Forecast
+from forcedflow.live.loop import Subscriber
 from forcedflow.live.market_state import MarketState
 from forcedflow.live.market_update import MarketUpdate
 from forcedflow.live.timed_stage import TimedStage
@@ -125,6 +127,24 @@ class Observer:
         if not isinstance(series, PriceSeries):
             return seen
         return _with_prices(seen, series, before_ms)
+
+
+def telling(desk: AlertDesk) -> Subscriber:
+    """Return a subscriber that lets a desk observe every market at every bar close.
+
+    The loop needs `stages_for` its rules. A past that is shown once more wakes nobody: its updates
+    are passed over.
+    """
+    observer = Observer()
+
+    def tell(update: MarketUpdate) -> None:
+        if update.badge == "REPLAY":
+            return
+        seen = observer.observe(update)
+        if seen is not None:
+            desk.observe(seen)
+
+    return tell
 
 
 def cascades_of(ignitions: Sequence[Ignition], at_ms: int) -> tuple[CascadeSeen, ...]:

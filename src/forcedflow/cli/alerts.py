@@ -30,7 +30,7 @@ from forcedflow.cli.options import (
 from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from forcedflow.alerts import Observation, RuleBook
+    from forcedflow.alerts import AlertDesk, Observation, Outbox, RuleBook
     from forcedflow.alerts.outbox import Listed
     from forcedflow.instruments import Instrument
     from forcedflow.live.market_update import MarketUpdate
@@ -182,22 +182,52 @@ def replay(
     return listed
 
 
+def open_desk(
+    lake: Lake,
+    instruments: Sequence[Instrument],
+    book: RuleBook,
+    place: Path,
+    clock: Callable[[], int],
+) -> tuple[AlertDesk, Outbox]:
+    """Return a desk that sends, and its outbox, which is to be closed.
+
+    Parameters
+    ----------
+    lake : Lake
+        Pictures are drawn from it.
+    instruments : sequence of Instrument
+        Markets that will be observed.
+    book : RuleBook
+    place : Path
+        File of the outbox.
+    clock : callable
+        Now, by the clock of the observations. [UTC ms]
+
+    Raises
+    ------
+    UsageError
+        If a variable that a target needs is not set, or another process sends from the outbox.
+    """
+    from forcedflow.alerts import AlertDesk, Outbox
+    from forcedflow.alerts.targets import make_senders
+
+    senders = make_senders(book, os.environ, clock)
+    outbox = Outbox(place)
+    return AlertDesk(book, outbox, senders, clock, drawer(lake, instruments)), outbox
+
+
 def _send_now(
     lake: Lake, instruments: list[Instrument], book: RuleBook, place: Path, *, json: bool
 ) -> int:
-    from forcedflow.alerts import AlertDesk, Outbox
-    from forcedflow.alerts.targets import make_senders
     from forcedflow.cli.alert_observations import Observer, check_prices, stages_for
     from forcedflow.features.table import STEP_MS
     from forcedflow.live.loop import LiveLoop
 
-    senders = make_senders(book, os.environ, _now_ms)
+    desk, outbox = open_desk(lake, instruments, book, place, _now_ms)
     at_ms = _now_ms() // STEP_MS * STEP_MS
     loop = LiveLoop(lake, instruments, stages=stages_for(book, lake, STEP_MS))
     observer = Observer()
-    outbox = Outbox(place)
     try:
-        desk = AlertDesk(book, outbox, senders, _now_ms, drawer(lake, instruments))
         fired = []
         updates = loop.close_bar(at_ms)
         _warn_of_silence(updates)
@@ -235,7 +265,7 @@ def _warn_of_silence(updates: Sequence[MarketUpdate]) -> None:
 
 
 def drawer(
-    lake: Lake, instruments: list[Instrument]
+    lake: Lake, instruments: Sequence[Instrument]
 ) -> Callable[[Observation], bytes | None] | None:
     """Return what draws the heatmap of an observation; None without the extra ``report``."""
     try:

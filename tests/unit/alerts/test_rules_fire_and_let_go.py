@@ -327,3 +327,9 @@ def test_the_same_observation_judged_twice_is_the_same_alert():
     first, _ = judge(rule, RuleState(), made, made.at_ms)
     second, _ = judge(rule, RuleState(), made, made.at_ms)
     assert first == second
+
+
+def test_of_two_swept_clusters_at_almost_the_same_price_the_larger_is_told():
+    zones = (cluster(peak=99.0, usd=60e6), cluster(peak=99.01, usd=90e6))
+    told = fired(SWEPT, seen(0, zones=zones), seen(5, mark=98.0, zones=()))
+    assert told[1] == ["BTC/USDT:USDT: $90.0M of longs swept at 99.0"]

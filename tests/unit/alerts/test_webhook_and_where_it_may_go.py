@@ -7,10 +7,15 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.reference.observations import START_MS, book, cluster, seen
 from tests.unit.alerts.receiver import Receiver
 
@@ -191,6 +196,77 @@ def test_a_receiver_that_hangs_up_may_have_taken_it():
             webhook(f"http://127.0.0.1:{port}/").send(message())
         thread.join()
     assert refused.value.may_have_arrived
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
+    """Made by hand with a key of this test alone: a receiver that is not who it says."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "made.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("made.example")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "made.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    asked = []
+    context.sni_callback = lambda _socket, server_name, _context: asked.append(server_name)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def answer():
+            connection, _ = listening.accept()
+            with (
+                pytest.raises(OSError),
+                connection,
+                context.wrap_socket(  # noqa: PT012 - refused
+                    connection, server_side=True
+                ) as wrapped,
+            ):
+                wrapped.recv(1)
+                raise ConnectionAbortedError
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        hook = webhook(f"https://made.example:{port}/", ask=lambda _host, _port: ["127.0.0.1"])
+        with pytest.raises(DeliveryError, match="CERTIFICATE_VERIFY_FAILED"):
+            hook.send(message())
+        thread.join()
+    assert asked == ["made.example"]
+
+
+def test_an_address_of_ipv6_is_reached():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listening:
+        port = listening.getsockname()[1]
+        heard = []
+
+        def answer():
+            connection, _ = listening.accept()
+            heard.append(connection.recv(65_536))
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        webhook(f"http://[::1]:{port}/", allowed=(ip_network("::1/128"),)).send(message())
+        thread.join()
+    assert f"host: [::1]:{port}".encode() in heard[0].lower()
 
 
 def test_a_name_is_resolved_once_per_attempt_and_connected_to_by_what_was_judged():

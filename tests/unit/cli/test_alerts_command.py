@@ -16,7 +16,7 @@ from tests.unit.alerts.receiver import Receiver
 from forcedflow.alerts.outbox import Outbox
 from forcedflow.alerts.rules import KINDS, parse_rules
 from forcedflow.cli import alerts
-from forcedflow.cli.alert_observations import Observer, cascades_of, prices_stage
+from forcedflow.cli.alert_observations import Observer, cascades_of, prices_stage, telling
 from forcedflow.cli.app import run
 from forcedflow.cli.options import iso_time
 from forcedflow.forecast.decision import Standing
@@ -263,6 +263,27 @@ def test_an_observation_reaches_back_to_the_one_before(market):
     assert after.liquidated_usd is None  # its totals are of hours, which no five minutes can tell
     assert after.zones == second.zones
     assert after.simulated
+
+
+@pytest.mark.parametrize(("is_replay", "observed"), [(False, 2), (True, 0)])
+def test_a_desk_is_told_every_bar_close_once_and_nothing_of_a_replay(market, is_replay, observed):
+    folder, end_ms = market
+    moments = []
+
+    class Desk:
+        def observe(self, seen):
+            moments.append(seen.at_ms)
+
+    loop = LiveLoop(
+        alerts.open_lake(folder),
+        [parse_symbol("SIM", "sandbox")],
+        stages=[prices_stage()],
+        is_replay=is_replay,
+    )
+    loop.subscribers.append(telling(Desk()))
+    loop.close_bar(end_ms - 5 * MINUTE_MS)
+    loop.close_bar(end_ms)
+    assert moments == [end_ms - 5 * MINUTE_MS, end_ms][:observed]
 
 
 def test_what_feeds_told_since_the_one_before_is_summed_by_side(market):
