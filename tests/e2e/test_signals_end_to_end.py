@@ -175,7 +175,7 @@ def test_scan_answers_for_every_market_that_is_held_the_most_loaded_first(sandbo
     root, at = sandbox
     found = answer("scan", "--lake", root, "--at", at)
     assert {market["venue"] for market in found["markets"]} == set(VENUES)
-    assert all(set(market) == KEYS for market in found["markets"])
+    assert all(set(market) == {*KEYS, "forecast"} for market in found["markets"])
     assert found["left_out"] == []
     assert found["simulated"] is True
     scores = [market["loading"]["score"] for market in found["markets"]]

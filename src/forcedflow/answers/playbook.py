@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from forcedflow.answers import checklist
+from forcedflow.answers import checklist, forecast
 from forcedflow.answers.figures import known
 from forcedflow.answers.times import iso_time
 from forcedflow.errors import UsageError
@@ -157,6 +157,7 @@ def answer(playbook: Playbook) -> dict[str, Any]:
         "leverage": {cap.side: cap.row() for cap in playbook.caps},
         "position": None if playbook.position is None else playbook.position.row(),
         "regime": playbook.regime.row(),
+        "forecast": None if situation.forecast is None else forecast.answer(situation.forecast),
         "signals": [reading.row() for reading in situation.readings],
         "loading": playbook.loading.row(),
         "pressure_gauge": known(playbook.gauge),

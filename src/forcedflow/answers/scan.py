@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from forcedflow.answers import signals
+from forcedflow.answers.forecast import chance_answer
 from forcedflow.answers.times import iso_time
+from forcedflow.asof.forecast import read_with_forecast
 from forcedflow.errors import NoDataError
 from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.report.signals_terminal import MarketSignals
 from forcedflow.store import Lake
 
-Order: TypeAlias = Literal["loading", "zone", "crowding"]
+Order: TypeAlias = Literal["loading", "zone", "crowding", "forecast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,9 @@ class Scan:
     ----------
     at_ms : int
         The moment. [UTC ms]
-    by : {"loading", "zone", "crowding"}
-        What comes first: most loaded, nearest cluster in σ, most one-sided funding.
+    by : {"loading", "zone", "crowding", "forecast"}
+        What comes first: most loaded, nearest cluster in σ, most one-sided funding, likeliest
+        cascade.
     markets : tuple of MarketSignals
     left_out : tuple of dict
         Symbol, venue and reason of each.
@@ -73,7 +76,7 @@ def read(
         The moment. [UTC ms]
     venue : str, optional
         Of the contracts that are not named; every venue by default.
-    by : {"loading", "zone", "crowding"}
+    by : {"loading", "zone", "crowding", "forecast"}
 
     Raises
     ------
@@ -84,7 +87,9 @@ def read(
     left_out: list[dict[str, str]] = []
     for instrument in instruments or _held(lake, venue):
         try:
-            found.append(signals.read(lake, instrument, at_ms, None))
+            table, forecast, _ = read_with_forecast(lake, instrument, at_ms)
+            market = signals.read(lake, instrument, at_ms, None, table)
+            found.append(replace(market, forecast=forecast))
         except NoDataError as error:
             reason = str(error).split("\n")[0]
             left_out.append(
@@ -99,7 +104,7 @@ def read(
 
 def answer(scan: Scan) -> dict[str, Any]:
     """Return the markets in order, each with everything needed to judge it."""
-    markets = [signals.answer(market, scan.at_ms) for market in scan.markets]
+    markets = [_market(market, scan.at_ms) for market in scan.markets]
     return {
         "at": iso_time(scan.at_ms),
         "simulated": any(market.table.simulated for market in scan.markets),
@@ -108,10 +113,18 @@ def answer(scan: Scan) -> dict[str, Any]:
         "left_out": list(scan.left_out),
         "assumptions": {
             "order": "loading: most loaded first; zone: nearest cluster in σ of a day; crowding: "
-            "most one-sided funding; what is unknown comes last",
+            "most one-sided funding; forecast: likeliest cascade; what is unknown comes last",
             "markets": "each market states its own",
         },
         "freshness": {"age_s": max(market["freshness"]["age_s"] for market in markets)},
+    }
+
+
+def _market(market: MarketSignals, at_ms: int) -> dict[str, Any]:
+    chance = None if market.forecast is None else market.forecast.headline
+    return {
+        **signals.answer(market, at_ms),
+        "forecast": None if chance is None else chance_answer(chance),
     }
 
 
@@ -121,8 +134,14 @@ def order_of(market: MarketSignals, by: Order) -> tuple[float, ...]:
         "loading": _last_if_unknown(-market.loading.score),
         "zone": _last_if_unknown(market.nearest_sigma),
         "crowding": _last_if_unknown(-abs(market.crowding)),
+        "forecast": _last_if_unknown(-_chance(market)),
     }
     return keys.pop(by), *keys.values()
+
+
+def _chance(market: MarketSignals) -> float:
+    chance = None if market.forecast is None else market.forecast.headline
+    return math.nan if chance is None else chance.shown
 
 
 def _last_if_unknown(key: float) -> float:

@@ -14,6 +14,7 @@ from forcedflow.answers.times import iso_time
 from forcedflow.asof.signals import read_signal_table
 from forcedflow.evaluate.signal_card import LOADING
 from forcedflow.evaluate.signal_record import record_words
+from forcedflow.features.table import FeatureTable
 from forcedflow.instruments import Instrument
 from forcedflow.positions.trained import TrainedMixture
 from forcedflow.report.signals_terminal import MarketSignals
@@ -42,9 +43,15 @@ def ask(lake: Lake, instrument: Instrument, at_ms: int, model: str | None = None
 
 
 def read(
-    lake: Lake, instrument: Instrument, at_ms: int, trained: TrainedMixture | None
+    lake: Lake,
+    instrument: Instrument,
+    at_ms: int,
+    trained: TrainedMixture | None,
+    table: FeatureTable | None = None,
 ) -> MarketSignals:
     """Return everything that signals say of a market at a moment. [UTC ms]
+
+    A table that was read already is taken instead of reading it again.
 
     Raises
     ------
@@ -53,7 +60,8 @@ def read(
     DamagedFileError
         If the record of what such readings were worth is not what was written.
     """
-    table = read_signal_table(lake, instrument, at_ms, trained=trained)
+    if table is None:
+        table = read_signal_table(lake, instrument, at_ms, trained=trained)
     record = newest_record(lake.root, instrument.venue, instrument.symbol, at_ms)
     told = {} if record is None else record_words(record)
     if trained is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from forcedflow.asof.liquidated import read_liquidated
-from forcedflow.asof.signals import read_signal_table
+from forcedflow.asof.signals import SIGNAL_DAYS, read_signal_table
 from forcedflow.errors import NoDataError
 from forcedflow.features.table import FeatureTable
 from forcedflow.forecast.course import lay_sample
@@ -28,6 +28,7 @@ from forcedflow.store.forecast_artefact import (
     decode_forecast,
     newest_forecast,
 )
+from forcedflow.tables import SIMULATED_SOURCE
 from forcedflow.units import DAY_MS
 
 FORECAST_DAYS = 62
@@ -127,6 +128,41 @@ def read_forecast(lake: Lake, instrument: Instrument, at_ms: int) -> Forecast:
             "hint: forcedflow train forecast --symbol BTC,ETH --fit-to TIME"
         )
     return tell(lake, instrument, at_ms, table, kept)
+
+
+def read_with_forecast(
+    lake: Lake, instrument: Instrument, at_ms: int
+) -> tuple[FeatureTable, Forecast | None, str]:
+    """Return the table that signals are judged by, and the forecast, from one reading.
+
+    Parameters
+    ----------
+    lake : Lake
+    instrument : Instrument
+    at_ms : int
+        Rows known by then. [UTC ms]
+
+    Returns
+    -------
+    tuple
+        The table as `read_signal_table` returns it; the forecast, or None with the reason why.
+
+    Raises
+    ------
+    NoDataError
+        As `read_signal_table`.
+    """
+    kept = newest_kept(lake, at_ms, simulated=instrument.venue.startswith(SIMULATED_SOURCE))
+    if kept is None:
+        table = read_signal_table(lake, instrument, at_ms)
+        return table, None, "no model was fitted by then; forcedflow train forecast fits one"
+    long = read_signal_table(lake, instrument, at_ms, FORECAST_DAYS)
+    first = (at_ms // DAY_MS - SIGNAL_DAYS) * DAY_MS
+    table = long.tail(max(1, int((long.times_ms >= first).sum())))
+    try:
+        return table, tell(lake, instrument, at_ms, long, kept), ""
+    except NoDataError as error:
+        return table, None, str(error).split("\n", maxsplit=1)[0]
 
 
 def tell(

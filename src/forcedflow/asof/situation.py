@@ -12,19 +12,20 @@ import numpy as np
 import polars as pl
 
 from forcedflow.asof.features import read_liquidation_totals
-from forcedflow.asof.map_features import other_venues
+from forcedflow.asof.forecast import read_with_forecast
+from forcedflow.asof.lent_market import find_lender
 from forcedflow.asof.market import newest_trained, read_depth, read_market
 from forcedflow.asof.past_prices import read_past_prices
 from forcedflow.asof.records import read_leg_record, read_regime_record
-from forcedflow.asof.signals import read_signal_table
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.montecarlo import SCENARIOS
 from forcedflow.cascade.record_bound import PastPrices
 from forcedflow.depth.curve import DepthCurve
 from forcedflow.errors import NoDataError, UsageError
 from forcedflow.features.table import STEP_MS, FeatureTable
+from forcedflow.forecast.forecast import Forecast
 from forcedflow.instruments import Instrument, parse_symbol
-from forcedflow.liquidation_map import LiquidationMap, Market
+from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.pipeline import build_cascade, build_map
 from forcedflow.playbook.borrowed import LEAST_HISTORY_MS, history_ms, lend
 from forcedflow.playbook.situation import Situation
@@ -74,7 +75,7 @@ def read_situation(
     -------
     Situation
         What could not be had is missing and has a reason: ``history`` (the ladder is borrowed),
-        ``features``, ``depth``, ``order``, ``cascade``.
+        ``features``, ``depth``, ``order``, ``cascade``, ``forecast``.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def read_situation(
         If a record that comes into question is damaged.
     """
     mapped, reasons = _read_map(lake, instrument, at_ms, trained)
-    features = _read_features(lake, instrument, mapped, reasons)
+    features, forecast = _read_features(lake, instrument, mapped, reasons)
     depth = _read_depth(lake, instrument, at_ms, reasons)
     if depth is not None and order_usd is not None:
         _check_order(depth, order_usd, reasons)
@@ -105,6 +106,7 @@ def read_situation(
         liquidations=_read_liquidations(lake, instrument, mapped),
         leg_record=read_leg_record(lake, instrument, at_ms),
         regime_record=read_regime_record(lake, instrument, at_ms),
+        forecast=forecast,
     )
 
 
@@ -142,24 +144,12 @@ def _read_map(
     reasons: dict[str, str] = {}
     held_ms = history_ms(market)
     if held_ms < LEAST_HISTORY_MS:
-        lender = _lender(lake, instrument, at_ms)
+        lender = find_lender(lake, instrument, at_ms)
         if lender is not None:
             market = lend(lender, market)
             span = f"open interest of {format_age(held_ms)}" if held_ms else "one open interest"
             reasons["history"] = f"{span} is held; ladder borrowed from {market.lent_by}"
     return build_map(market, trained=trained), reasons
-
-
-def _lender(lake: Lake, instrument: Instrument, at_ms: int) -> Market | None:
-    """Return the market of the same coin with the longest history, if any has one."""
-    candidates: list[Market] = []
-    for other in other_venues(lake, instrument):
-        try:
-            candidates.append(read_market(lake, other, at_ms))
-        except NoDataError:
-            continue  # its rows all became known later
-    longest = max(candidates, key=history_ms, default=None)
-    return longest if longest is not None and history_ms(longest) >= LEAST_HISTORY_MS else None
 
 
 def _same_coin(lake: Lake, instrument: Instrument) -> list[Instrument]:
@@ -179,19 +169,24 @@ def _same_coin(lake: Lake, instrument: Instrument) -> list[Instrument]:
 
 def _read_features(
     lake: Lake, instrument: Instrument, mapped: LiquidationMap, reasons: dict[str, str]
-) -> FeatureTable:
+) -> tuple[FeatureTable, Forecast | None]:
     at_ms = mapped.market.at_ms
     try:
-        return read_signal_table(lake, instrument, at_ms)
+        table, forecast, reason = read_with_forecast(lake, instrument, at_ms)
     except NoDataError as error:
         reasons["features"] = _first_line(error)
-    return FeatureTable(
+    else:
+        if reason:
+            reasons["forecast"] = reason
+        return table, forecast
+    nothing = FeatureTable(
         times_ms=np.array([at_ms // STEP_MS * STEP_MS], dtype=np.int64),
         columns={},
         input_age_ms={},
         simulated=mapped.simulated,
         labels={},
     )
+    return nothing, None
 
 
 def _read_liquidations(

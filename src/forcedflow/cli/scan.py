@@ -21,12 +21,12 @@ from forcedflow.cli.options import (
 def run(
     *symbols: str,
     venue: str | None = None,
-    by: Literal["loading", "zone", "crowding"] = "loading",
+    by: Literal["loading", "zone", "crowding", "forecast"] = "loading",
     at: str | None = None,
     lake: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Rank markets by how loaded they are, how near a cluster is, or how crowded.
+    """Rank markets by how loaded they are, how near a cluster is, how crowded, how likely to fall.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def run(
     venue
         Venue of the contracts; binance for named ones, every venue otherwise.
     by
-        What comes first: most loaded, nearest cluster in σ, most one-sided funding.
+        What comes first: most loaded, nearest cluster in σ, most one-sided funding, likeliest
+        cascade within 24 hours.
     at
         Show exactly what was known then, such as 2026-02-05T12:00Z; now by default.
     lake

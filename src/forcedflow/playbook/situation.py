@@ -16,6 +16,7 @@ import polars as pl
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.depth.curve import DepthCurve
 from forcedflow.features.table import FeatureTable
+from forcedflow.forecast.forecast import Forecast
 from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.playbook.record import LegRecord, RegimeRecord
 from forcedflow.signals.reading import Reading
@@ -47,6 +48,8 @@ class Situation:
         What plans like these came to, on a span that was over; None where no record is held.
     regime_record : RegimeRecord, optional
         What followed each regime, likewise.
+    forecast : Forecast, optional
+        What is told of the hours ahead; None where no model was fitted by then.
     """
 
     mapped: LiquidationMap
@@ -59,6 +62,7 @@ class Situation:
     liquidations: pl.DataFrame | None = None
     leg_record: LegRecord | None = None
     regime_record: RegimeRecord | None = None
+    forecast: Forecast | None = None
 
     @property
     def at_ms(self) -> int:

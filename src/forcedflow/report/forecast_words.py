@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 from forcedflow.forecast.forecast import Chance, Forecast, Record
+from forcedflow.forecast.size import LEVELS
 from forcedflow.forecast.size_forecast import SizeForecast
-from forcedflow.units import Side
+from forcedflow.units import SIDES, Side, format_usd
 
 FAMILY_WORDS = {
     "climatology": "hour of the week",
@@ -109,3 +110,37 @@ def headline_words(forecast: Forecast) -> str:
         f"{chance_words(chance.shown)} that a cascade {chance.direction} begins within "
         f"{chance.horizon_h} h ({whose})"
     )
+
+
+def size_words(forecast: Forecast, horizon_h: int) -> str:
+    """Return what nine of ten such hours hold at most, per side; empty where no size is told."""
+    for size in forecast.sizes:
+        if size.horizon_h == horizon_h:
+            most = (
+                f"{side}s {format_usd(float(size.usd[s, LEVELS.index(0.9)]))}"
+                for s, side in enumerate(SIDES)
+            )
+            return f"closed by force within {horizon_h} h, nine times in ten at most: " + ", ".join(
+                most
+            )
+    return ""
+
+
+def ahead_words(forecast: Forecast | None, reason: str, horizon_h: int = 4) -> tuple[str, ...]:
+    """Return what a page says of the hours ahead; why nothing is told where nothing is."""
+    if forecast is None:
+        return (f"not told: {reason or 'no model was fitted by then'}",)
+    chance = forecast.headline
+    told = [headline_words(forecast), size_words(forecast, horizon_h)]
+    if chance is not None:
+        told.append(record_words(chance.record, chance.probability))
+    return tuple(words for words in told if words)
+
+
+def head_words(forecast: Forecast | None) -> str:
+    """Return the greatest chance in one figure; a star marks the hour of the week's."""
+    chance = None if forecast is None else forecast.headline
+    if chance is None:
+        return "–"
+    star = "" if chance.standing.holds else "*"
+    return f"{'↓' if chance.direction == 'down' else '↑'} {chance_words(chance.shown)}{star}"

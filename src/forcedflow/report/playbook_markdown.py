@@ -28,6 +28,7 @@ def to_markdown(playbook: Playbook) -> str:
         _section("Risk rules", _table(("rule", "standing", "figures"), map(_told, page.rules))),
         _section(page.position_title, _leverage(page)),
         _section(f"Regime: {page.regime}", _bullets(page.regime_words)),
+        _section("Hours ahead", _bullets(page.ahead_words)),
         _section("Open-interest gauge", _bullets((page.pressure_words, page.crowding_words))),
         _section("Checklist", _checklist(page)),
         _section("Base rates and records", _bullets(f"{r.name}: {r.words}" for r in page.records)),

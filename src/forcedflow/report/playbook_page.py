@@ -18,6 +18,7 @@ from forcedflow.playbook.plan import Plan
 from forcedflow.playbook.playbook import Playbook
 from forcedflow.playbook.position import PlannedPosition
 from forcedflow.report.basis import basis_lines
+from forcedflow.report.forecast_words import ahead_words, head_words
 from forcedflow.report.playbook_rows import (
     MOST_DOMINOES,
     Line,
@@ -98,6 +99,7 @@ class Page:
     crowding_words: str
     regime: str
     regime_words: tuple[str, ...]
+    ahead_words: tuple[str, ...]
     leg_words: str
     rules: tuple[Line, ...]
     leverage: tuple[Line, ...]
@@ -137,6 +139,7 @@ def write_page(playbook: Playbook) -> Page:
             ("open interest a side", format_usd(mapped.open_interest_usd)),
             ("σ of 24 h", sigma_words(mapped)),
             ("loading", _score(playbook)),
+            ("cascade in 24 h", head_words(situation.forecast)),
         ),
         verdict="NO TRADE by default" if playbook.no_trade else "A record speaks for a plan",
         verdict_words=playbook.reason,
@@ -162,6 +165,7 @@ def write_page(playbook: Playbook) -> Page:
         crowding_words=_crowding(playbook),
         regime=playbook.regime.title,
         regime_words=_regime(playbook),
+        ahead_words=ahead_words(situation.forecast, situation.reason("forecast")),
         leg_words=_leg(playbook.leg, instrument.tick_size),
         rules=tuple(Line(rule.title, rule.standing, (), rule.words) for rule in playbook.rules),
         leverage=tuple(leverage_cap(cap, instrument.tick_size) for cap in playbook.caps),

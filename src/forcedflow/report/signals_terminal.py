@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from forcedflow.features.table import FeatureTable
+from forcedflow.forecast.forecast import Forecast
 from forcedflow.report import palette
+from forcedflow.report.forecast_words import head_words
 from forcedflow.report.terminal import SIMULATED_LINE, columns_that_fit
 from forcedflow.signals.reading import Reading, Risk
 from forcedflow.signals.score import Loading
@@ -47,6 +49,7 @@ _SCAN_COLUMNS = (
     ("crowding", True, 3),
     ("cluster below", True, 0),
     ("above", True, 0),
+    ("cascade 24 h", True, 6),
     ("unknown", True, 5),
     ("on", False, 1),
 )
@@ -71,6 +74,8 @@ class MarketSignals:
         What the map's figures rest on.
     loading_record : str, optional
         What scores like this were worth before.
+    forecast : Forecast, optional
+        What is told of the hours ahead, where it was asked for and could be.
     """
 
     symbol: str
@@ -82,6 +87,7 @@ class MarketSignals:
     crowding: float
     map_words: str
     loading_record: str | None = None
+    forecast: Forecast | None = None
 
     @property
     def nearest_sigma(self) -> float:
@@ -171,6 +177,8 @@ def scan_table(markets: Sequence[MarketSignals], width: int) -> Table:
         title.append("SIMULATED", _LOUD)
         title.append(" ")
     title.append("loading and pressure 0–100; distances in percent and σ of a day")
+    if any(market.forecast is not None for market in markets):
+        title.append("; cascade: chance of one within 24 h, * by the hour of the week alone")
     table = Table(title=title, title_style="dim", title_justify="left", box=None, padding=(0, 1))
     rows = [_scan_cells(market) for market in markets]
     shown = columns_that_fit(_SCAN_COLUMNS, rows, width, _GAP)
@@ -193,6 +201,7 @@ def _scan_cells(market: MarketSignals) -> list[Text | str]:
         "–" if math.isnan(market.crowding) else f"{market.crowding:+.2f}",
         _cluster(market.table, "below"),
         _cluster(market.table, "above"),
+        head_words(market.forecast),
         f"{len(loading.unknown)}" if loading.unknown else "",
         ", ".join(loading.on),
     ]
