@@ -175,6 +175,11 @@ class History:
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
         read(asked_before(self.instrument, start_ms, end_ms, self.now_ms), rows)
+        if self.instrument.tick_size is None and len(rows):
+            # Known by its name alone, after the list of contracts could not be had: how many coins
+            # a contract is, nobody told.
+            problem = f"{self.instrument.symbol}: its contract's size is not known; ask again"
+            raise VenueError(VENUE, problem)
         return rows.take()
 
     def _read_bars(

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeAlias
 
+from forcedflow.errors import VenueError
 from forcedflow.instruments import Instrument
 from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
 from forcedflow.venues.asked import Asked, asked_before
@@ -142,6 +143,11 @@ class History:
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
         read(asked_before(self.instrument, start_ms, end_ms, self.now_ms), rows)
+        if self.instrument.tick_size is None and len(rows):
+            # Known by its name alone, after the list of contracts could not be had: how many coins
+            # a contract is, nobody told.
+            problem = f"{self.instrument.symbol}: its contract's size is not known; ask again"
+            raise VenueError(VENUE, problem)
         return rows.take()
 
     def _read_bars(

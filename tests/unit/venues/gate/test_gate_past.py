@@ -440,3 +440,7 @@ def test_a_file_is_not_read_where_nobody_told_how_many_coins_a_contract_is():
     )
     with pytest.raises(BlockedError, match="nobody told its contract's size"):
         piece.read()
+    answers = Answers([bar(NOON - HOUR_MS)], [], [])
+    (piece, *_) = GateConnector().pieces(answers, ["klines"], named, MIDNIGHT, NOON, NOON, FIVE)
+    with pytest.raises(VenueError, match="its contract's size is not known"):
+        piece.read()

@@ -23,6 +23,7 @@ from forcedflow.errors import (
     UsageError,
     VenueError,
 )
+from forcedflow.instruments import parse_symbol
 from forcedflow.units import DAY_MS, HOUR_MS
 from forcedflow.venues.asked import asked_before, asked_now
 from forcedflow.venues.mexc import MexcConnector
@@ -92,6 +93,14 @@ def test_fair_prices_are_marks_without_volume():
     parse_bars(reply(bars(NOON)), asked, "mark", FIVE, rows)
     (row,) = plain(rows)["klines"]
     assert (row["price_type"], row["volume"], row["quote_volume"]) == ("mark", None, None)
+
+
+def test_rows_of_a_contract_whose_size_nobody_told_are_not_taken():
+    named = parse_symbol("BTC", "mexc")
+    answers = Answers(reply(bars(NOON - HOUR_MS)))
+    (piece, *_) = MexcConnector().pieces(answers, ["klines"], named, MIDNIGHT, NOON, NOON, FIVE)
+    with pytest.raises(VenueError, match="its contract's size is not known"):
+        piece.read()
 
 
 @pytest.mark.parametrize("column", ["open", "time", "vol"])
