@@ -60,7 +60,11 @@ def read_features(
 
 
 def read_feature_inputs(
-    lake: RowSource, instrument: Instrument, start_ms: int, at_ms: int
+    lake: RowSource,
+    instrument: Instrument,
+    start_ms: int,
+    at_ms: int,
+    bands_from_ms: int | None = None,
 ) -> FeatureInputs:
     """Return the rows that features from a moment on are computed from, with their warm-up.
 
@@ -72,6 +76,8 @@ def read_feature_inputs(
         First moment of the table. [UTC ms]
     at_ms : int
         Rows known by then. [UTC ms]
+    bands_from_ms : int, optional
+        Depth bands of events from then on are enough, where there are any. [UTC ms]
 
     Returns
     -------
@@ -87,6 +93,17 @@ def read_feature_inputs(
             table, venue=instrument.venue, symbol=symbol, start_ms=first, available_by_ms=at_ms
         )
 
+    bands = tables.empty("depth_bands")
+    if bands_from_ms is not None:
+        bands = lake.read(
+            "depth_bands",
+            venue=instrument.venue,
+            symbol=instrument.symbol,
+            start_ms=bands_from_ms,
+            available_by_ms=at_ms,
+        )
+    if bands.is_empty():
+        bands = rows("depth_bands")
     klines, spot = rows("klines"), rows("klines", f"{instrument.base}/{instrument.quote}")
     return FeatureInputs(
         instrument=instrument,
@@ -98,7 +115,7 @@ def read_feature_inputs(
         funding=rows("funding"),
         long_short_ratio=rows("long_short_ratio"),
         liquidation_totals=read_liquidation_totals(lake, instrument, first, at_ms),
-        depth_bands=last_of_steps(rows("depth_bands")),
+        depth_bands=last_of_steps(bands),
         calendar_events=read_events(lake, at_ms, first, at_ms + _SCHEDULED_MS),
     )
 

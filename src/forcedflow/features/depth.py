@@ -99,18 +99,23 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
         worse = np.maximum(_slippage_bps(bids), _slippage_bps(asks))
         worse = np.where(stale_bids | stale_asks, np.nan, worse)
     depth = np.minimum(bid_usd, ask_usd)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        surprise = np.log(depth / _usual_depth(depth, times_ms))
     return {
         "depth_1pct_bid_usd": bid_usd,
         "depth_1pct_ask_usd": ask_usd,
         "depth_1pct_usd": depth,
         "depth_rank_30d": trailing_rank(depth),
-        "depth_surprise": np.where(np.isfinite(surprise), surprise, np.nan),
+        "depth_surprise": surprise(depth, times_ms),
         "slippage_100k_bps": worse,
         "slippage_rank_30d": trailing_rank(worse),
-        "volume_profile": _volume_profile(inputs.trade_klines, times_ms),
+        "volume_profile": volume_profile(inputs.trade_klines, times_ms),
     }
+
+
+def surprise(depth: F8, times_ms: I8) -> F8:
+    """Return the log of depth over what is usual in the same hour of the weeks before. [1]"""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.log(depth / _usual_depth(depth, times_ms))
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _side(bands: pl.DataFrame, sign: float, times_ms: I8) -> _Side | None:
@@ -182,8 +187,8 @@ def _usual_depth(depth: F8, times_ms: I8) -> F8:
     return found
 
 
-def _volume_profile(klines: pl.DataFrame, times_ms: I8) -> F8:
-    """Mean volume of this hour of the week over the mean of all hours, both of four weeks."""
+def volume_profile(klines: pl.DataFrame, times_ms: I8) -> F8:
+    """Return the mean volume of this hour of the week over that of any, both of four weeks."""
     volume = trailing_total(klines, "volume", times_ms, HOUR_MS)
     hours, hour = _hours_of(times_ms)
     on_the_hour = times_ms % HOUR_MS == 0

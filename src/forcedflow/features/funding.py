@@ -83,11 +83,18 @@ def rate(inputs: FeatureInputs, times_ms: I8) -> F8:
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
     funding = rate(inputs, times_ms)
-    length = _run_length(np.sign(funding))
     return {
         "funding_8h": funding,
         "funding_mean_3d": trailing_mean(funding, steps(3 * DAY_MS)),
         "funding_rank_30d": trailing_rank(funding),
+        **runs(funding),
+    }
+
+
+def runs(funding: F8) -> dict[str, F8]:
+    """Return for how long the rate has had its sign, and since when it changed, shape (n,). [h]"""
+    length = _run_length(np.sign(funding))
+    return {
         "funding_same_sign_hours": np.sign(funding)
         * np.minimum(length * (STEP_MS / HOUR_MS), LONGEST_HOURS),
         "funding_flip_hours": _since_flip(np.sign(funding), length),

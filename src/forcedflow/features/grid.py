@@ -52,17 +52,24 @@ def steps(window_ms: int) -> int:
 
 def known_ms(rows: pl.DataFrame) -> I8:
     """Return when each row became known. [UTC ms]"""
-    return rows["available_time"].to_physical().to_numpy()
+    return _milliseconds(rows["available_time"])
 
 
 def event_ms(rows: pl.DataFrame) -> I8:
     """Return when each row happened. [UTC ms]"""
-    return rows["event_time"].to_physical().to_numpy()
+    return _milliseconds(rows["event_time"])
+
+
+def _milliseconds(times: pl.Series) -> I8:
+    # A view, where the table engine would be asked for a column a thousand times per table.
+    milliseconds: I8 = times.to_numpy().view(np.int64)
+    return milliseconds
 
 
 def fine(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the bars of an hour or less: coarser ones say nothing about a moment."""
-    return rows.filter(pl.col("interval_ms") <= _COARSEST_MS)
+    is_fine = rows["interval_ms"].to_numpy() <= _COARSEST_MS
+    return rows if is_fine.all() else rows.filter(pl.Series(is_fine))
 
 
 def newest_known(rows: pl.DataFrame, column: str, times_ms: I8, max_age_ms: int) -> Newest:
@@ -263,11 +270,24 @@ def trailing_rank(column: F8, window_ms: int = RANK_MS) -> F8:
         than `LEAST_RANKED_MS` of moments are known. [1]
     """
     window = steps(window_ms)
+    if column.size < steps(LEAST_RANKED_MS):
+        return np.full(column.size, np.nan)
     values = pl.Series(column).fill_nan(None)
     rank = values.rolling_rank(window, method="average", min_samples=steps(LEAST_RANKED_MS))
     place = rank.cast(pl.Float64).fill_null(np.nan).to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
         return (place - 0.5) / trailing_count(column, window)
+
+
+def newest_rank(column: F8, window_ms: int = RANK_MS) -> float:
+    """Return what `trailing_rank` says of the last moment, without the moments before."""
+    window = column[-steps(window_ms) :]
+    known = int(np.count_nonzero(~np.isnan(window)))
+    if np.isnan(window[-1]) or known < steps(LEAST_RANKED_MS):
+        return np.nan
+    below = int(np.count_nonzero(window < window[-1]))
+    equal = int(np.count_nonzero(window == window[-1]))
+    return (below + (equal + 1) / 2 - 0.5) / known
 
 
 def total(
@@ -293,10 +313,14 @@ def total(
     ndarray, shape (n,)
         NaN where no one length of bars covers the span.
     """
-    rows = fine(rows).filter(pl.col(column).is_not_null())
+    rows = fine(rows)
+    if rows[column].null_count():
+        rows = rows.filter(pl.col(column).is_not_null())
     found = np.full(times_ms.size, np.nan)
-    for interval in sorted(rows["interval_ms"].unique()):
-        own = rows.filter(pl.col("interval_ms") == interval)
+    lengths = rows["interval_ms"].to_numpy()
+    intervals = np.unique(lengths).tolist()
+    for interval in intervals:
+        own = rows if len(intervals) == 1 else rows.filter(pl.Series(lengths == interval))
         covered = add_up(summed(own, "interval_ms", times_ms))
         fill = np.isnan(found) & (covered >= COVERED * span_ms) & (covered > 0)
         found[fill] = add_up(summed(own, column, times_ms))[fill]

@@ -85,7 +85,7 @@ def build_features(
     NoDataError
         If neither a price nor open interest was known by the last moment.
     """
-    first = _first_known(inputs)
+    first = first_known_ms(inputs)
     if start_ms is not None:
         first = max(first, start_ms - WARM_UP_MS)
     times = lay_times(first, inputs.at_ms)
@@ -97,9 +97,9 @@ def build_features(
     table = FeatureTable(
         times_ms=times,
         columns=columns,
-        input_age_ms=_ages(inputs, int(times[-1])),
+        input_age_ms=ages_at(inputs, int(times[-1])),
         simulated=inputs.simulated,
-        labels=_labels(inputs, int(times[-1])),
+        labels=labels_at(inputs, int(times[-1])),
     )
     wanted = times.size if start_ms is None else int((times >= start_ms).sum())
     return table.tail(max(wanted, 1))
@@ -139,7 +139,14 @@ def extend(
     )
 
 
-def _first_known(inputs: FeatureInputs) -> int:
+def first_known_ms(inputs: FeatureInputs) -> int:
+    """Return when a price or open interest was first known. [UTC ms]
+
+    Raises
+    ------
+    NoDataError
+        If none is.
+    """
     frames = (inputs.open_interest, inputs.mark_klines, inputs.trade_klines)
     known = [int(known_ms(frame).min()) for frame in frames if not frame.is_empty()]
     if not known:
@@ -151,8 +158,8 @@ def _first_known(inputs: FeatureInputs) -> int:
     return min(known)
 
 
-def _ages(inputs: FeatureInputs, at_ms: int) -> dict[str, int | None]:
-    """Age of each table's newest row at a moment; events to come are as old as their date."""
+def ages_at(inputs: FeatureInputs, at_ms: int) -> dict[str, int | None]:
+    """Return the age of each table's newest row; events to come are as old as their date. [ms]"""
     newest = pl.min_horizontal("event_time", "available_time").dt.epoch("ms").max()
     ages: dict[str, int | None] = {}
     for name, frame in inputs.tables().items():
@@ -161,7 +168,8 @@ def _ages(inputs: FeatureInputs, at_ms: int) -> dict[str, int | None]:
     return ages
 
 
-def _labels(inputs: FeatureInputs, at_ms: int) -> dict[str, str]:
+def labels_at(inputs: FeatureInputs, at_ms: int) -> dict[str, str]:
+    """Return the words that belong to a moment, such as the name of the next scheduled event."""
     labels: dict[str, str] = {}
     if event := calendar.next_event(inputs, at_ms):
         labels["next_event"] = event

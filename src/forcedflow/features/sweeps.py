@@ -47,6 +47,9 @@ def _feature(name: str, unit: str, doc: str, window_ms: int) -> Feature:
     return Feature(name, unit, doc, window_ms, _TABLES, KLINE_AGE_MS, "sweeps")
 
 
+REACH_MS = _WINDOW_MS + LIVES_MS
+"""How far back any of these figures looks. [ms]"""
+
 FEATURES = (
     _feature("sweeps_high_24h", "1", "Highs swept in the last 24 h.", _WINDOW_MS),
     _feature("sweeps_low_24h", "1", "Lows swept in the last 24 h.", _WINDOW_MS),

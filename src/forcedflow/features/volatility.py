@@ -86,6 +86,12 @@ def expected(price: F8, times_ms: I8) -> F8:
     return np.where(enough, found, np.nan)
 
 
+def epoch_of(at_ms: int) -> tuple[int, int]:
+    """Return which fixed span a moment lies in, and from when on its memory takes prices in."""
+    epoch = at_ms // _EPOCH_MS
+    return epoch, epoch * _EPOCH_MS - _MEMORY_MS
+
+
 def realised(price: F8, updates: F8, window_ms: int, least_updates: int) -> F8:
     """Return the root of the squared returns of a window, scaled to a day. [1]"""
     window = steps(window_ms)

@@ -24,6 +24,7 @@ from forcedflow.asof.signals import SIGNAL_DAYS
 from forcedflow.errors import NoDataError
 from forcedflow.features import map_table, venue_alignment
 from forcedflow.features.feature import KLINE_AGE_MS
+from forcedflow.features.newest_row import PriceMemory, append, can_append
 from forcedflow.features.registry import build_features, extend
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.features.venue_alignment import LEAD_MS, READ_NAMES, read_alignment, venue_lead
@@ -152,6 +153,7 @@ class MarketState:
         self._table: FeatureTable | None = None
         self._compared: tuple[Instrument, ...] = ()
         self._redo_from_ms: int | None = None
+        self._memory: PriceMemory | None = None
         self._at_ms = -1
         self._newest: BarClose | None = None
 
@@ -251,18 +253,10 @@ class MarketState:
         for ladder in ladders:
             ladder.check(at_ms)
         held = self._kept(ladders, others)
-        inputs = read_feature_inputs(self._held, self.instrument, start_ms, at_ms)
         try:
-            if held is None:
-                table = build_features(inputs, start_ms=start_ms)
-            else:
-                table = extend(held, inputs)
+            held, table = self._with_features(held, start_ms, at_ms)
         except NoDataError:
             return None
-        if held is not None and held.labels.get("liquidations_of") != table.labels.get(
-            "liquidations_of"
-        ):
-            held, table = None, build_features(inputs, start_ms=start_ms)
         is_kept = table.times_ms >= start_ms
         table = table.tail(max(int(is_kept.sum()), 1))
         fresh = table.times_ms if held is None else table.times_ms[table.times_ms > held.at_ms]
@@ -278,6 +272,27 @@ class MarketState:
             labels["alignment_of"] = ", ".join(venues)
         return replace(table.joined(joined), labels=labels)
 
+    def _with_features(
+        self, held: FeatureTable | None, start_ms: int, at_ms: int
+    ) -> tuple[FeatureTable | None, FeatureTable]:
+        """Return what still holds, and the table with every feature that needs no ladder."""
+        if held is not None and held.at_ms == at_ms - STEP_MS:
+            near = read_feature_inputs(
+                self._held, self.instrument, start_ms, at_ms, at_ms - 2 * DAY_MS
+            )
+            if self._memory is not None and can_append(held, near, self._memory):
+                table = append(held, near, self._memory)
+                if _liquidations_of(held) == _liquidations_of(table):
+                    return held, table
+        inputs = read_feature_inputs(self._held, self.instrument, start_ms, at_ms)
+        self._memory = PriceMemory.of(inputs, at_ms)
+        if held is not None:
+            table = extend(held, inputs)
+            if _liquidations_of(held) == _liquidations_of(table):
+                return held, table
+        # Another series of liquidations is the longest now: their past is that one's.
+        return None, build_features(inputs, start_ms=start_ms)
+
     def _kept(
         self, ladders: Sequence[PunctualLadder], others: tuple[Instrument, ...]
     ) -> FeatureTable | None:
@@ -290,6 +305,7 @@ class MarketState:
             return None
         if from_ms is None:
             return table
+        self._memory = None
         # A figure held for an hour is void from the moment it was read at.
         rows = int(np.searchsorted(table.times_ms, from_ms // HOUR_MS * HOUR_MS))
         if rows == 0:
@@ -323,6 +339,10 @@ class MarketState:
             lead = venue_lead(marks, np.concatenate([before, times_ms]))
             columns["venue_lead"] = lead[before.size :]
         return columns
+
+
+def _liquidations_of(table: FeatureTable) -> str | None:
+    return table.labels.get("liquidations_of")
 
 
 def _spread(

@@ -340,6 +340,8 @@ def gamma_quantile(mean: F8, deviation: F8, probability: float) -> F8:
 
 def _small_shape_quantile(shape: F8, probability: float) -> F8:
     """Invert the incomplete gamma series by bisection in the logarithm; in units of the mean."""
+    if shape.size == 0:
+        return shape
     log_gamma = np.array([lgamma(a + 1) for a in shape.tolist()])
     # P(a, x) is at most x^a / Γ(a + 1), which bounds the quantile from below.
     low = (np.log(probability) + log_gamma) / shape
