@@ -52,6 +52,10 @@ class AppriseService:
                 f"{url.name}: holds no address of one service that apprise knows\n"
                 "hint: https://appriseit.com/services lists them"
             )
+        service = self._notifier[0]
+        if service.overflow_mode is apprise.OverflowMode.UPSTREAM:
+            # A service refuses what is too long for it, and would refuse it at every attempt.
+            service.overflow_mode = apprise.OverflowMode.SPLIT
 
     @property
     def knows_ids(self) -> bool:

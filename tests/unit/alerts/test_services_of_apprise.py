@@ -11,6 +11,7 @@ import threading
 import pytest
 from apprise.plugins.discord import NotifyDiscord
 from apprise.plugins.telegram import NotifyTelegram
+from msgspec import structs
 from tests.reference.observations import START_MS, book, loading, seen
 from tests.unit.alerts.receiver import Receiver
 
@@ -78,6 +79,23 @@ def test_discord_gets_the_text_and_the_picture(monkeypatch):
         bodies = b"".join(request.body for request in receiver.requests)
     assert sent.alert.id.encode() in bodies
     assert PNG in bodies
+
+
+def test_a_text_too_long_for_a_service_comes_in_parts(monkeypatch):
+    def refuse_long(request):
+        return 200 if len(json.loads(request.body)["content"]) <= 2_000 else 400
+
+    sent = message()
+    reasons = tuple(f"reason {number}: {'x' * 90}" for number in range(40))
+    sent = Message(structs.replace(sent.alert, reasons=reasons))
+    with Receiver(refuse_long) as receiver:
+        monkeypatch.setattr(NotifyDiscord, "notify_url", f"{receiver.url}/api/webhooks")
+        monkeypatch.setattr(NotifyDiscord, "request_rate_per_sec", 0)
+        service("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js").send(sent)
+        told = "".join(json.loads(request.body)["content"] for request in receiver.requests)
+    assert len(receiver.requests) > 1
+    assert sent.alert.id in told
+    assert all(f"reason {number}:" in told for number in range(40))
 
 
 class _Mail(socketserver.StreamRequestHandler):

@@ -29,7 +29,10 @@ from forcedflow.units import HOUR_MS, MINUTE_MS
 
 HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "howto" / "alerts.md"
 # Apprise looks for a module that Python is about to drop, and copes without it.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),
+]
 
 RULES = """
 [targets.desk]

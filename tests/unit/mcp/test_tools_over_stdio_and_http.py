@@ -17,6 +17,8 @@ from tests.reference.situations import sandbox_lake
 from forcedflow.cli.app import run
 from forcedflow.cli.options import iso_time
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "made-token-of-enough-letters"  # noqa: S105 - of this test alone
 MARKET = {"symbol": "SIM", "venue": "sandbox"}
 ASKED = {
