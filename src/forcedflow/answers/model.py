@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from forcedflow.answers.times import iso_time
-from forcedflow.asof import newest_trained, read_market, read_trained
+from forcedflow.asof import newest_trained, read_trained
+from forcedflow.asof.lent_market import read_market_or_lent
 from forcedflow.errors import NoDataError, UsageError
 from forcedflow.evaluate.map_fit import follow_level
 from forcedflow.instruments import Instrument, parse_symbol
@@ -91,6 +92,9 @@ def read_map(
 ) -> LiquidationMap:
     """Return the map of an instrument as known at a moment.
 
+    Of a venue with less than a day of open interest it is borrowed, and says so: see
+    `forcedflow.asof.lent_market`.
+
     Parameters
     ----------
     lake : Lake
@@ -112,5 +116,5 @@ def read_map(
     trained = choose_model(lake, instrument, model, at_ms)
     if trained is not None and follow:
         trained = follow_feed(lake, instrument, trained, at_ms)
-    market = read_market(lake, instrument, at_ms)
+    market = read_market_or_lent(lake, instrument, at_ms)
     return build_map(market, picture_span_ms=picture_span_ms, trained=trained)
