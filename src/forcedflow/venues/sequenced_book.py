@@ -178,9 +178,11 @@ class SequencedBook:
         return best is None or not self._known.holds(sum(best) / 2)
 
     def _await_snapshot(self, step: BookStep, at_ms: int) -> bool:
-        if self._waiting and step.last <= self._waiting[-1].last:
+        if self._waiting and step.last < self._waiting[0].first:
+            self._waiting.clear()  # the venue counts anew, or tells all again from before
+        elif self._waiting and step.last <= self._waiting[-1].last:
             return False
-        if self._waiting and step.first > self._waiting[-1].last + 1:
+        elif self._waiting and step.first > self._waiting[-1].last + 1:
             self._waiting.clear()  # no snapshot bridges a second gap
         self._waiting.append(step)
         del self._waiting[:-_KEPT_CHANGES]

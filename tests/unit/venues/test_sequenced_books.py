@@ -122,6 +122,14 @@ def test_a_second_gap_while_a_snapshot_is_awaited_drops_what_lies_before_it(book
     assert kept(rows) == [(100.0, 1.0), (98.0, 4.0)]
 
 
+def test_a_venue_that_counts_anew_while_a_snapshot_is_awaited_is_waited_for_anew(book, rows):
+    book.change(change(130, 160, (99.0, 3.0)), NOON + 1_000, rows)
+    assert not book.change(change(2, 2, (98.0, 4.0)), NOON + 2_000, rows)
+    assert not book.heal(whole(1))
+    book.change(change(3, 3), NOON + 3_000, rows)
+    assert kept(rows) == [(100.0, 1.0), (98.0, 4.0)]
+
+
 def test_a_book_forgotten_with_its_connection_waits_for_a_snapshot(book, rows):
     book.clear()
     assert book.change(change(11, 11), NOON + 1_000, rows)
