@@ -410,8 +410,8 @@ def _api_page() -> str:
         "# The API\n\n"
         "What `forcedflow serve` answers; [how to run it](../howto/serve.md). The same as OpenAPI\n"
         "3.1 is at `/openapi.json` of a running server. Answers in JSON are what the command of\n"
-        "that name prints with `--json`, and carry `simulated`, `assumptions` and `freshness`; what\n"
-        "is unknown is null.\n\n"
+        "that name prints with `--json`, and carry `simulated`, `assumptions` and `freshness`;\n"
+        "what is unknown is null.\n\n"
         'Every error is `{"error": {"code", "message", "hint"}}`:\n\n'
     )
     return (

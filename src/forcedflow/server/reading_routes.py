@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from forcedflow.answers import checklist, playbook, scan, scorecard, signals
+from forcedflow.answers import checklist, forecast, playbook, scan, scorecard, signals
 from forcedflow.answers.instrument import choose_instrument
 from forcedflow.errors import UsageError
 from forcedflow.playbook.checklist import ORDER_USD
@@ -88,6 +88,18 @@ def reading_routes(replies: Replies) -> APIRouter:
             request,
             (symbol, venue, at_ms, options),
             lambda: checklist.ask(lake, choose_instrument(lake, symbol, venue), at_ms, options),
+        )
+
+    @routes.get("/forecast", responses=JSON, response_class=Response)
+    async def told_ahead(
+        request: Request, symbol: Symbol, venue: Venue = "binance", at: At = None
+    ) -> Response:
+        """Return how likely a cascade is and how large, hours ahead, beside its baseline."""
+        at_ms = desk.moment(at)
+        return await replies.json(
+            request,
+            (symbol, venue, at_ms),
+            lambda: forecast.ask(lake, choose_instrument(lake, symbol, venue), at_ms),
         )
 
     @routes.get("/scorecard", responses=JSON, response_class=Response)
