@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from forcedflow.asof.features import read_feature_inputs, read_features
 from forcedflow.asof.map_features import map_family
 from forcedflow.asof.market import read_market
@@ -25,7 +27,7 @@ from forcedflow.sandbox.parameters import Scenario
 from forcedflow.sandbox.simulate import START_MS
 from forcedflow.sandbox.venue import SandboxVenue
 from forcedflow.store import Lake
-from forcedflow.units import DAY_MS, HOUR_MS
+from forcedflow.units import DAY_MS, F8, HOUR_MS
 from forcedflow.venues.base import Rows
 
 SCENARIO: Scenario = "news-shock"
@@ -37,6 +39,10 @@ DAYS, FIT_DAYS, REFIT_DAYS = 760, 365, 56
 
 MAP_STEP_MS = 4 * HOUR_MS
 """How often the map is read: two years of hours would take ten minutes a market. [ms]"""
+
+MAP_SPAN_MS = 380 * DAY_MS
+"""What is read of the map at once: a market is read with 400 days of history, and the first twenty
+fill the ladder. [ms]"""
 
 _USED = frozenset(
     {
@@ -98,12 +104,22 @@ def read_years(
         How often the map is read. [ms]
     """
     table = read_features(lake, instrument, at_ms, days)
-    read_columns = map_family(lake, instrument, at_ms, step_ms=step_ms)
-    inputs = read_feature_inputs(lake, instrument, int(table.times_ms[0]), at_ms)
-    columns = dict(read_columns(inputs, table.times_ms))
-    market = read_market(lake, instrument, at_ms)
-    columns |= build_placebo_features(market, table.times_ms, step_ms)
-    return table.joined(columns)
+    found: dict[str, list[F8]] = {}
+    ends = [*range(at_ms, int(table.times_ms[0]), -MAP_SPAN_MS)][::-1]
+    begin_ms = int(table.times_ms[0])
+    for end_ms in ends:
+        times = table.times_ms[(table.times_ms >= begin_ms) & (table.times_ms <= end_ms)]
+        begin_ms = end_ms + 1
+        inputs = read_feature_inputs(lake, instrument, int(times[0]), end_ms)
+        read_columns = map_family(lake, instrument, end_ms, step_ms=step_ms)
+        market = read_market(lake, instrument, end_ms)
+        columns = {
+            **read_columns(inputs, times),
+            **build_placebo_features(market, times, step_ms),
+        }
+        for name, column in columns.items():
+            found.setdefault(name, []).append(column)
+    return table.joined({name: np.concatenate(parts) for name, parts in found.items()})
 
 
 def score_sandbox(

@@ -34,6 +34,8 @@ from forcedflow.forecast.alarms import (
     molchan,
     trailing_thresholds,
 )
+from forcedflow.forecast.chain_event import NAME as CHAIN
+from forcedflow.forecast.chain_event import lay_chain_sample
 from forcedflow.forecast.course import Sample, lay_sample
 from forcedflow.forecast.events import C2, C2_ABSOLUTE, EventRule
 from forcedflow.forecast.labels import DIRECTIONS, SIGNS, F8x3
@@ -142,6 +144,7 @@ def score_timing(
     learned: Collection[Scope] | None = None,
     refit_ms: int = WEEK_MS,
     *,
+    chains: bool = True,
     placebos: bool = True,
 ) -> Timed:
     """Return how good the probabilities of events were.
@@ -160,6 +163,8 @@ def score_timing(
         first fit and every later one before the span: ``refit_ms`` as long as the span.
     refit_ms : int
         Time between fits. [ms]
+    chains : bool
+        Whether the trader's event is scored after the rules.
     placebos : bool
         Whether permuted labels and the stale map are walked too.
 
@@ -178,20 +183,25 @@ def score_timing(
     names = (*INPUTS, CHOSEN)
     taught = None if learned is None else {f"{one.venue} {one.symbol}" for one in learned}
     found = Timed()
-    for rule in rules:
-        samples = [lay_sample(own, s.symbol, s.venue, rule) for s, own in tables.items()]
+    laid = {
+        rule.name: [lay_sample(own, s.symbol, s.venue, rule) for s, own in tables.items()]
+        for rule in rules
+    }
+    if chains:
+        laid[CHAIN] = [lay_chain_sample(own, s.symbol, s.venue) for s, own in tables.items()]
+    for event, samples in laid.items():
         if not any(one.labels.known.any() for one in samples):
-            continue  # forced closes are held of none of these markets
+            continue  # forced closes, or a map, are held of none of these markets
         walked = walk_timing(samples, folds, names, taught)
-        card = _Card(list(tables), samples, walked, rule, from_ms, to_ms)
+        card = _Card(list(tables), samples, walked, event, from_ms, to_ms)
         found.rows += card.rows()
         if placebos:
             stale = walk_timing(stale_map(samples), folds, ("map",), taught)
             found.rows += card.against_stale(stale)
             mixed = permuted_labels(samples, _PERMUTATION_SEED)
             again = walk_timing(mixed, folds, ("climatology", "map"), taught)
-            found.rows += _Card(list(tables), mixed, again, rule, from_ms, to_ms).permuted()
-        found.counted[rule.name] = card.counted()
+            found.rows += _Card(list(tables), mixed, again, event, from_ms, to_ms).permuted()
+        found.counted[event] = card.counted()
     return found
 
 
@@ -202,7 +212,7 @@ class _Card:
     scopes: Sequence[Scope]
     samples: Sequence[Sample]
     walked: Walked
-    rule: EventRule
+    event: str
     from_ms: int
     to_ms: int
 
@@ -420,13 +430,13 @@ class _Card:
         gain: Gain,
     ) -> Row:
         horizon = f"{hours}h"
-        name = self.rule.name if model == CHOSEN else f"{self.rule.name} {model}"
+        name = self.event if model == CHOSEN else f"{self.event} {model}"
         tested = metric == "bits_per_event" and asked.event_days >= LEAST_EVENT_DAYS
         return Row(
             id=f"{PRODUCT}-{part.venue}-{part.symbol}-{part.side}-{horizon}-{metric}-{baseline}"
             f":{name}",
             product=PRODUCT,
-            event=self.rule.name,
+            event=self.event,
             symbol=part.symbol,
             venue=part.venue,
             side=part.side,
