@@ -17,7 +17,7 @@ from websockets.asyncio.server import serve
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from forcedflow.errors import BlockedError, UsageError
+from forcedflow.errors import BlockedError, UsageError, VenueError
 from forcedflow.venues.connector import Feed
 from forcedflow.venues.websocket import Patience, listen
 
@@ -488,3 +488,63 @@ def test_headers_of_a_feed_go_with_its_handshake():
     asyncio.run(run())
     assert heard == ["1"] * len(heard)
     assert len(heard) >= 2
+
+
+class Desk:
+    """Whoever hands out addresses: what it was asked, and what it says in turn."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = 0
+
+    def address(self, http):
+        assert http is self
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_an_address_is_asked_for_before_every_connection():
+    paths = []
+
+    async def handler(socket):
+        paths.append(socket.request.path)
+        await socket.close(1001, "restart")
+
+    async def run():
+        async with serving(handler) as url:
+            desk = Desk(f"{url}?token=1", f"{url}?token=2")
+            feed = feed_at("ws://named.example", address=desk.address)
+            await frames_until(feed, count_of("closed", 2), http=desk)
+
+    asyncio.run(run())
+    assert paths == ["/feed?token=1", "/feed?token=2"]
+
+
+def test_an_address_that_is_not_given_is_asked_for_again_and_a_refusal_is_not():
+    async def run(*answers):
+        async def handler(socket):
+            await socket.wait_closed()
+
+        async with serving(handler) as url:
+            desk = Desk(*answers, url)
+            feed = feed_at("ws://named.example", address=desk.address)
+            return await frames_until(feed, count_of("opened", 1), http=desk)
+
+    failed = VenueError("kucoin", "no answer")
+    found = told(asyncio.run(run(failed, failed)))
+    assert found[-1] == ("opened", b"")
+    assert found[0] == ("closed", b"no address to connect to: kucoin: no answer")
+    with pytest.raises(BlockedError):
+        asyncio.run(run(BlockedError("kucoin", "refused")))
+
+
+def test_a_feed_with_an_address_to_ask_for_and_nobody_to_ask_is_a_mistake():
+    async def run():
+        feed = feed_at("ws://named.example", address=Desk("ws://x").address)
+        await anext(listen(feed, patience=QUICK))
+
+    with pytest.raises(UsageError, match="nobody to ask"):
+        asyncio.run(run())
