@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from forcedflow.liquidation_map import Market
     from forcedflow.store import Lake
 
-Product: TypeAlias = Literal["map", "magnet", "cascade", "second-leg", "signals", "regimes"]
+Product: TypeAlias = Literal[
+    "map", "forecast", "magnet", "cascade", "second-leg", "signals", "regimes"
+]
 _WEEK_MS = 7 * 86_400_000
 
 
@@ -59,7 +61,8 @@ def run(
     Parameters
     ----------
     product
-        map: expected liquidations. magnet: whether the price is drawn to clusters, no fit needed.
+        map: expected liquidations. forecast: sizes, tomorrow's risk and when a cascade begins,
+        against every opponent. magnet: whether the price is drawn to clusters, no fit needed.
         cascade: what followed a freeze of the ladder, or pushes on simulated markets. signals: what
         followed where one fired, beside moments alike.
         second-leg: what plans stated after an impulse hit a cluster came to, costs included.
@@ -70,7 +73,7 @@ def run(
     venue
         Venue whose open interest is used.
     fit_to
-        End of the fit, exclusive, such as 2026-01-26; map only.
+        End of the first fit, exclusive, such as 2026-01-26; map and forecast.
     from_
         Start of the scored span; by default the end of the fit, where there is one. cascade: the
         moment of the freeze.
@@ -84,7 +87,8 @@ def run(
     placebos
         Also score our map mirrored, permuted by day, a day stale, and with its weights shuffled.
     trial
-        cascade, second-leg, signals and regimes: score on simulated markets; takes minutes.
+        forecast, cascade, second-leg, signals and regimes: score on simulated markets; takes
+        minutes.
     lake
         Folder of the lake; the setting by default.
     out
@@ -160,7 +164,13 @@ def _refuse(product: Product, asked: _Asked) -> None:
         raise UsageError(
             f"--trial is of {', '.join(_TRIALS)} alone\nhint: forcedflow scorecard cascade --trial"
         )
-    if product != "map" and (asked.fit_to is not None or asked.walk or asked.placebos):
+    if product == "forecast" and (asked.walk or asked.placebos):
+        raise UsageError(
+            "a forecast is refitted every week and stands beside its placebos anyway\n"
+            "hint: leave out --walk and --placebos"
+        )
+    fits = product in {"map", "forecast"}
+    if not fits and (asked.fit_to is not None or asked.walk or asked.placebos):
         raise UsageError(
             f"a scorecard of the {product} fits nothing itself, so there is no fit to place\n"
             "hint: leave out --fit-to, --walk and --placebos"
@@ -193,6 +203,20 @@ def _score_signals(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]
     return score_signals(held, instruments, asked.from_, asked.to, data, trial=asked.trial)
 
 
+def _score_forecast(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
+    from forcedflow.cli.scorecard_forecast import TRIAL_NOTE, Span, score_forecast, score_trial
+
+    if asked.trial:
+        if asked.fit_to is not None or asked.from_ is not None or asked.to is not None:
+            raise UsageError(
+                "the simulated trial has its own days\nhint: leave out --fit-to, --from and --to"
+            )
+        return score_trial(asked.lake_if_any(), data), TRIAL_NOTE
+    span = Span.of(asked.fit_to, asked.from_, asked.to)
+    held = open_lake(asked.lake)
+    return score_forecast(held, asked.instruments(held), span, data), span.note
+
+
 def _score_regimes(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], str]:
     from forcedflow.cli.scorecard_regimes import score_regimes
 
@@ -223,6 +247,7 @@ def _score_map_product(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], 
 
 _SCORED_BY: dict[Product, Callable[[_Asked, dict[str, Any]], tuple[list[Row], str]]] = {
     "map": _score_map_product,
+    "forecast": _score_forecast,
     "magnet": _score_magnet,
     "cascade": _score_cascade,
     "second-leg": _score_second_leg,
@@ -232,6 +257,7 @@ _SCORED_BY: dict[Product, Callable[[_Asked, dict[str, Any]], tuple[list[Row], st
 
 # Products that can be tried on simulated markets, and what their horizon is instead of a choice.
 _TRIALS: dict[Product, str] = {
+    "forecast": "a forecast is scored over 1, 4, 8 and 24 hours",
     "cascade": "a cascade is followed to --to",
     "second-leg": "a second leg has its own four hours",
     "signals": "signals are scored over 4 and 24 hours",

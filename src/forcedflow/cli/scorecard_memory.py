@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SCORING = (
     *("evaluate", "positions", "zones", "volatility", "margin", "cli"),
     *("cascade", "depth", "sandbox"),
-    *("features", "signals", "asof", "econ_calendar", "playbook"),
+    *("features", "signals", "forecast", "asof", "econ_calendar", "playbook"),
 )
 
 

@@ -25,7 +25,7 @@ from forcedflow.forecast.labels import DIRECTIONS, SIGNS, STRETCHES_H, F8x3
 from forcedflow.forecast.rows import HORIZONS_H
 from forcedflow.forecast.scores import log_loss, reliability
 from forcedflow.forecast.splits import Fold, inner_folds
-from forcedflow.forecast.timing import CHOSEN, fit_timing
+from forcedflow.forecast.timing import CHOSEN, fit_timings
 from forcedflow.units import DAY_MS, HOUR_MS, I8
 
 PARTS = 3
@@ -154,10 +154,10 @@ def foretell(samples: Sequence[Sample], fit_to_ms: int) -> Foretold:
     fits = []
     for fold in folds:
         try:
-            chosen = fit_timing(CHOSEN, samples, fold)
+            fitted = fit_timings((CHOSEN, "climatology"), samples, fold)
         except NoDataError:
             continue  # the first part of a short past may hold too little; later parts do not
-        fits.append((fold, chosen, fit_timing("climatology", samples, fold)))
+        fits.append((fold, fitted[CHOSEN], fitted["climatology"]))
     nothing = np.zeros((len(DIRECTIONS), 0, len(STRETCHES_H)))
     none = np.zeros(0, dtype=np.int64)
     markets, moments = [none], [none]

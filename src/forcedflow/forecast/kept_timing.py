@@ -24,7 +24,7 @@ from forcedflow.forecast.labels import DIRECTIONS, SIGNS, STRETCHES_H
 from forcedflow.forecast.log_odds import log_odds, probability_of
 from forcedflow.forecast.rows import HORIZONS_H
 from forcedflow.forecast.splits import Fold
-from forcedflow.forecast.timing import CHOSEN, TimingForecast, fit_model, fit_timing
+from forcedflow.forecast.timing import CHOSEN, TimingForecast, fit_model, fit_timings
 from forcedflow.units import DAY_MS, HOUR_MS, F8x2
 
 REPLICAS = 6
@@ -125,15 +125,16 @@ def learn_timing(samples: Sequence[Sample], rule: EventRule, fit_to_ms: int) -> 
             f"no event {rule.name} is known before the end of the fit\n"
             "hint: a longer history, or more markets"
         )
-    chosen = fit_timing(CHOSEN, samples, fold)
+    fitted = fit_timings((CHOSEN, "climatology", "volatility"), samples, fold)
+    chosen = fitted[CHOSEN]
     foretold = foretell(samples, fit_to_ms)
     keys = [(d, p) for d in range(len(DIRECTIONS)) for p in range(len(HORIZONS_H))]
     records = {key: foretold.record(key) for key in keys}
     return KeptTiming(
         rule=rule,
         chosen=chosen,
-        climatology=fit_timing("climatology", samples, fold),
-        volatility=fit_timing("volatility", samples, fold),
+        climatology=fitted["climatology"],
+        volatility=fitted["volatility"],
         replicas=tuple(_replica(samples, chosen, fold, part) for part in range(REPLICAS)),
         alarms={key: foretold.thresholds(key) for key in keys},
         records={key: record for key, record in records.items() if record is not None},
