@@ -34,7 +34,7 @@ SCENARIO: Scenario = "news-shock"
 SEEDS = (1, 2, 3)
 TRADERS = 20_000
 
-DAYS, FIT_DAYS, REFIT_DAYS = 760, 365, 56
+DAYS, FIT_DAYS, REFIT_DAYS = 760, 365, 100
 """Days simulated, the first of them before the first forecast, and between fits. [d]"""
 
 MAP_STEP_MS = 4 * HOUR_MS
