@@ -163,7 +163,18 @@ def _configure(root, fake):
 def _life(config: Path, lake: Path) -> Iterator[Life]:
     words = ["up", "BTC", "--venue", "bybit", "--lake", str(lake), "--back", "2d"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "forcedflow", *words, "--cascade", "0", "--json"],
+        [
+            sys.executable,
+            "-m",
+            "forcedflow",
+            *words,
+            "--cascade",
+            "0",
+            "--forecast",
+            "0",
+            "--no-server",
+            "--json",
+        ],
         env={**os.environ, "FORCEDFLOW_CONFIG": str(config)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -63,6 +63,9 @@ def run(
     back: str = "90d",
     stream: bool = True,
     cascade: str = "1h",
+    forecast: str = "1h",
+    server: bool = True,
+    port: int | None = None,
     for_: Annotated[str | None, Parameter(name="--for")] = None,
     lake: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -84,6 +87,12 @@ def run(
         Whether to ask venues at all; without, others who write into the lake are followed.
     cascade
         How often cascades are walked; 0 for never.
+    forecast
+        How often the hours ahead are told; 0 for never.
+    server
+        Whether to serve the dashboard and the API too, where the extra of that name is installed.
+    port
+        Port to serve at; 0 takes a free one, 8480 is the usual one.
     for_
         How long, such as 10m or 8h; until Ctrl-C by default.
     lake
@@ -94,9 +103,15 @@ def run(
     names = list(dict.fromkeys(name.strip().lower() for name in venue.split(",") if name.strip()))
     if not names:
         raise UsageError("no venue named\nhint: --venue binance,bybit")
-    every_ms = 0 if cascade == "0" else _multiple_of_a_bar(cascade)
+    every_ms = {
+        name: 0 if stated == "0" else _multiple_of_a_bar(name, stated)
+        for name, stated in (("cascade", cascade), ("forecast", forecast))
+    }
     for_s = None if for_ is None else parse_duration(for_) / 1000
-    follow = partial(_follow, every_ms=every_ms, for_s=for_s, json=json)
+    if port is not None and not 0 <= port <= 65_535:
+        raise UsageError(f"--port {port}: from 0 to 65535")
+    served = (server, port)
+    follow = partial(_follow, every_ms=every_ms, for_s=for_s, json=json, served=served)
     if replay is None and _SANDBOX in names:
         if names != [_SANDBOX]:
             raise UsageError("the sandbox is followed alone\nhint: --venue sandbox")
@@ -114,12 +129,12 @@ def run(
     return _follow_venues(symbols, names, parse_duration(back), lake, follow)
 
 
-def _multiple_of_a_bar(stated: str) -> int:
+def _multiple_of_a_bar(name: str, stated: str) -> int:
     from forcedflow.features.table import STEP_MS
 
     every_ms = parse_duration(stated)
     if every_ms % STEP_MS:
-        raise UsageError(f"--cascade {stated}: a multiple of 5m, the length of a bar, or 0")
+        raise UsageError(f"--{name} {stated}: a multiple of 5m, the length of a bar, or 0")
     return every_ms
 
 
@@ -128,19 +143,28 @@ def _follow(
     markets: Sequence[Instrument],
     drive: Drive,
     *,
-    every_ms: int,
+    every_ms: Mapping[str, int],
     for_s: float | None,
     json: bool,
+    served: tuple[bool, int | None],
     is_replay: bool = False,
+    now_ms: Callable[[], int] | None = None,
 ) -> int:
     """Follow markets until whatever drives them ends, and return the exit status."""
     from forcedflow.live.loop import LiveLoop
-    from forcedflow.live.timed_stage import cascade_stage
+    from forcedflow.live.timed_stage import cascade_stage, forecast_stage
 
-    stages = [cascade_stage(lake, every_ms)] if every_ms else []
+    known = {"cascade": cascade_stage, "forecast": forecast_stage}
+    stages = [known[name](lake, pace_ms) for name, pace_ms in every_ms.items() if pace_ms]
     loop = LiveLoop(lake, markets, stages=stages, is_replay=is_replay)
-    with _shown(json=json) as show:
-        loop.subscribers.append(show)
+    is_served, port = served
+    clock = now_ms or ((lambda: max(loop.at_ms, 0)) if is_replay else _wall_clock().now_ms)
+    with contextlib.ExitStack() as stack:
+        if is_served:
+            from forcedflow.cli.up_server import served as serving
+
+            stack.enter_context(serving(loop, lake, clock, port))
+        loop.subscribers.append(stack.enter_context(_shown(json=json)))
         try:
             status = asyncio.run(_until_told(loop, drive, for_s))
         except asyncio.CancelledError:
@@ -347,7 +371,8 @@ def _follow_sandbox(lake: Path | None, speed: float, follow: Callable[..., int])
                 await follow_streams(loop, held, streams, lambda: market.now_ms, stop)
             return 0
 
-        return follow(held, [venue.instruments()[0] for venue in venues], drive)
+        perpetuals = [venue.instruments()[0] for venue in venues]
+        return follow(held, perpetuals, drive, now_ms=lambda: market.now_ms)
 
 
 def _wall_clock() -> Clock:
@@ -395,7 +420,20 @@ def _shown(*, json: bool) -> Iterator[Subscriber]:
 
 
 def _print_line(update: MarketUpdate) -> None:
-    _print_row(update.row())
+    from forcedflow.answers import cascade, forecast
+    from forcedflow.cascade.cascade import Cascade
+    from forcedflow.forecast.forecast import Forecast
+
+    def told(value: object) -> Any:
+        match value:
+            case Cascade():
+                return cascade.answer(value)
+            case Forecast():
+                return forecast.answer(value)
+            case _:
+                return None
+
+    _print_row(update.row(told))
 
 
 def _print_row(row: dict[str, Any]) -> None:

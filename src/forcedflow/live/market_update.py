@@ -7,7 +7,7 @@ Free of I/O and of the clock.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -153,8 +153,14 @@ class MarketUpdate:
         """Return the nearest cluster of one side."""
         return next((zone for zone in self.zones if zone.side == side), None)
 
-    def row(self) -> dict[str, Any]:
-        """Return the update as a plain row; unknown figures are null."""
+    def row(self, told: Callable[[object], Any] = lambda _: None) -> dict[str, Any]:
+        """Return the update as a plain row; unknown figures are null.
+
+        Parameters
+        ----------
+        told : callable
+            From what a stage found to plain values.
+        """
         return {
             "venue": self.instrument.venue,
             "symbol": self.instrument.symbol,
@@ -165,8 +171,14 @@ class MarketUpdate:
             "zones": [_finite(zone.row()) for zone in self.zones],
             "signals": [reading.row() for reading in self.readings],
             "loading": None if self.loading is None else self.loading.row(),
-            "cascade": _outcome_row(self.stages.get("cascade")),
-            "forecast": _outcome_row(self.stages.get("forecast")),
+            "stages": {
+                name: {
+                    "at_ms": outcome.at_ms,
+                    "problem": outcome.problem,
+                    "answer": None if outcome.value is None else told(outcome.value),
+                }
+                for name, outcome in self.stages.items()
+            },
             "sources": [
                 {
                     "table": source.table,
@@ -208,13 +220,6 @@ def badge_of(sources: tuple[SourceAge, ...], *, is_replay: bool) -> Badge:
     if not prices or min(prices) > LATE_MS["mark klines"]:
         return "STALE"
     return "PARTIAL" if any(source.is_late for source in sources) else "LIVE"
-
-
-def _outcome_row(outcome: StageOutcome | None) -> dict[str, Any] | None:
-    if outcome is None:
-        return None
-    told = outcome.value.row() if hasattr(outcome.value, "row") else None
-    return {"at_ms": outcome.at_ms, "problem": outcome.problem, "value": told}
 
 
 def _finite(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from forcedflow.asof import read_depth, read_past_prices
+from forcedflow.asof.forecast import read_forecast
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.errors import NoDataError
+from forcedflow.forecast.forecast import Forecast
 from forcedflow.live.market_state import MarketState
 from forcedflow.pipeline import build_cascade
 from forcedflow.store import Lake
@@ -73,3 +75,20 @@ def cascade_stage(
         return build_cascade([mapped], [depth], seed=_SEED, scenarios=scenarios, past=past)
 
     return TimedStage("cascade", every_ms, walk)
+
+
+def forecast_stage(lake: Lake, every_ms: int = HOUR_MS) -> TimedStage:
+    """Return the stage that tells the hours ahead of a market, by the newest model in the lake.
+
+    Parameters
+    ----------
+    lake : Lake
+        The longer past that a forecast looks back on is read from it.
+    every_ms : int
+        [ms]
+    """
+
+    def tell(state: MarketState, at_ms: int) -> Forecast:
+        return read_forecast(lake, state.instrument, at_ms)
+
+    return TimedStage("forecast", every_ms, tell)
