@@ -32,6 +32,8 @@ export class Store {
   readonly connection = signal<Connection>("connecting");
   /** Grows with every live event; who shows live things reads `lastEvent` when it does. */
   readonly beats = signal(0);
+  /** Grows when events were missed: who read answers reads them again. */
+  readonly stale = signal(0);
   lastEvent: { kind: string; event: StreamEvent } | null = null;
 
   readonly market: ReadonlySignal<MarketEntry | null> = computed(() => {
@@ -127,8 +129,7 @@ export class Store {
           this.beats.value += 1;
         },
         resync: () => {
-          // A view that is set again is read again.
-          this.view.value = { ...this.view.value };
+          this.stale.value += 1;
         },
         connection: (state) => {
           this.connection.value = state;
