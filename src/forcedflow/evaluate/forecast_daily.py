@@ -17,6 +17,7 @@ import numpy as np
 from forcedflow.errors import NoDataError
 from forcedflow.evaluate.map_scores import day_counts, days_of, interval
 from forcedflow.evaluate.scorecard import (
+    DRAWS,
     LEVEL,
     SEED,
     Gain,
@@ -27,7 +28,7 @@ from forcedflow.evaluate.scorecard import (
 )
 from forcedflow.forecast.daily import OURS, SETS, fit_daily
 from forcedflow.forecast.days import RESTART_MS, DailyCoin, lay_days
-from forcedflow.forecast.scores import average_precision, brier, log_loss, roc_auc
+from forcedflow.forecast.scores import brier, log_loss
 from forcedflow.forecast.splits import walk_forward
 from forcedflow.units import DAY_MS, F8, I8, F8x2
 
@@ -40,7 +41,6 @@ LEAST_EVENT_DAYS = 100
 """Days on which it happened to some coin, below which nothing is claimed."""
 
 _POOLED = "pooled"
-_FEWER_DRAWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,8 @@ def _score(trial: DailyTrial, symbol: str, venue: str) -> Iterator[Row]:
         gains = {
             "log_loss_bits": ratio_gain(ours_loss, loss, happened, day, rising=False),
             "brier_skill": _skill(ours_brier, brier(theirs, happened), day),
-            "auc": _ranked(roc_auc, ours, theirs, happened, day),
-            "pr_auc": _ranked(average_precision, ours, theirs, happened, day),
+            "auc": _ranked(_auc, ours, theirs, happened, day),
+            "pr_auc": _ranked(_average_precision, ours, theirs, happened, day),
         }
         for metric, gain in gains.items():
             passed = bool(claimed and gain.low > 0)
@@ -213,20 +213,55 @@ def _skill(ours: F8, theirs: F8, day: I8) -> Gain:
     return ratio_gain(ours, theirs, theirs, day, rising=True)
 
 
-def _ranked(score: Callable[[F8, F8], float], ours: F8, theirs: F8, happened: F8, day: I8) -> Gain:
+def _ranked(figure: Callable[[F8, F8], float], ours: F8, theirs: F8, happened: F8, day: I8) -> Gain:
     """Figure of ranking of both, and their difference over days drawn again."""
     days, which = np.unique(day, return_inverse=True)
-    order = np.argsort(which, kind="stable")
-    starts = np.searchsorted(which[order], np.arange(days.size + 1))
-    drawn = np.full(_FEWER_DRAWS, np.nan)
-    counts = day_counts(days.size, seed=SEED, draws=_FEWER_DRAWS).astype(np.int64)
-    for d, count in enumerate(counts):
-        picked = np.repeat(np.arange(days.size), count)
-        rows = np.concatenate([order[starts[one] : starts[one + 1]] for one in picked])
-        drawn[d] = score(ours[rows], happened[rows]) - score(theirs[rows], happened[rows])
+    mine, other = _Levels.of(ours, happened), _Levels.of(theirs, happened)
+    drawn = np.array(
+        [
+            mine.figure(figure, count[which]) - other.figure(figure, count[which])
+            for count in day_counts(days.size, seed=SEED, draws=DRAWS)
+        ]
+    )
     low, high = interval(drawn, LEVEL)
-    mine, other = score(ours, happened), score(theirs, happened)
-    return Gain(mine, other, mine - other, low, high, two_sided_p(drawn))
+    once = np.ones(happened.size)
+    value, theirs_value = mine.figure(figure, once), other.figure(figure, once)
+    return Gain(value, theirs_value, value - theirs_value, low, high, two_sided_p(drawn))
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """Rows by what was said of them, so that days drawn again are counted, not sorted."""
+
+    place: I8
+    size: int
+    happened: F8
+
+    @staticmethod
+    def of(said: F8, happened: F8) -> _Levels:
+        values, place = np.unique(said, return_inverse=True)
+        return _Levels(place, values.size, happened)
+
+    def figure(self, figure: Callable[[F8, F8], float], weight: F8) -> float:
+        """Return a figure of how often it did and did not happen at each level, rising."""
+        did, did_not = (
+            np.bincount(self.place, weight * share, self.size).astype(np.float64)
+            for share in (self.happened, 1 - self.happened)
+        )
+        return figure(did, did_not) if did.sum() > 0 and did_not.sum() > 0 else float("nan")
+
+
+def _auc(did: F8, did_not: F8) -> float:
+    """Chance that what happened was said to be likelier than what did not; equals count half."""
+    below = np.cumsum(did_not) - 0.5 * did_not
+    return float(did @ below / (did.sum() * did_not.sum()))
+
+
+def _average_precision(did: F8, did_not: F8) -> float:
+    """Area under precision by recall, from the most likely down."""
+    hit, told = np.cumsum(did[::-1]), np.cumsum((did + did_not)[::-1])
+    precision = np.where(told > 0, hit / np.maximum(told, 1e-300), 0.0)
+    return float(did[::-1] @ precision / did.sum())
 
 
 def _row(

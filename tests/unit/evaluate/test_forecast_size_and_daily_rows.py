@@ -10,7 +10,7 @@ from tests.reference.size_markets import hourly_market
 from tests.unit.forecast.test_tomorrows_risk import COINS
 
 from forcedflow.errors import NoDataError
-from forcedflow.evaluate.forecast_daily import daily_rows
+from forcedflow.evaluate.forecast_daily import daily_rows, hold_daily_trial
 from forcedflow.evaluate.forecast_size import (
     PINBALL_LEVELS,
     TREES,
@@ -20,6 +20,7 @@ from forcedflow.evaluate.forecast_size import (
 )
 from forcedflow.evaluate.scorecard import part_of
 from forcedflow.forecast.daily import SETS as DAILY_SETS
+from forcedflow.forecast.scores import average_precision, roc_auc
 from forcedflow.forecast.size import OURS, SETS
 from forcedflow.forecast.sizes import Liquidated
 from forcedflow.units import DAY_MS
@@ -101,6 +102,11 @@ def test_tomorrows_risk_is_scored_over_all_coins_and_each():
     for metric in ("log_loss_bits", "brier_skill", "auc", "pr_auc"):
         assert {name for kind, name in pooled if kind == metric} == rivals
     assert pooled["auc", "climatology"].value > 0.7
+    trial = hold_daily_trial(COINS, fit_to, fit_to, to_ms)
+    said, happened = trial.probability[OURS], trial.happened
+    assert pooled["auc", "volatility"].value == pytest.approx(roc_auc(said, happened))
+    precision = average_precision(said, happened)
+    assert pooled["pr_auc", "volatility"].value == pytest.approx(precision)
     assert pooled["log_loss_bits", "climatology"].ci[0] > 0
     # Ninety days hold too few large ones to claim anything.
     assert not any(row.pass_ for row in rows if row.baseline in rivals)
