@@ -21,7 +21,7 @@ from forcedflow.alerts.desk import AlertDesk
 from forcedflow.alerts.observation import CascadeSeen, ForecastSeen, Observation
 from forcedflow.alerts.rules import ForecastOver, RuleBook
 from forcedflow.answers.times import iso_time
-from forcedflow.asof import read_market
+from forcedflow.asof import newest_trained, read_market
 from forcedflow.asof.features import read_liquidation_totals
 from forcedflow.asof.forecast import read_forecast
 from forcedflow.depth.curve import Direction
@@ -40,11 +40,17 @@ from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
 PRICES: Final = "prices"
 """Name of the stage that observations need."""
 
+MODEL: Final = "model"
+"""Name of the stage that says what the map rests on."""
+
 RECENT_MS: Final = 6 * HOUR_MS
 """How far back impulses are told. [ms]"""
 
 # What thresholds of impulses are taken from, and the day that it begins in.
 _SERIES_MS: Final = BARS.history_ms + 2 * DAY_MS
+
+# What was not heard for so long is no source of this market any more.
+_GIVEN_UP_MS: Final = 30 * DAY_MS
 
 CASCADE_WORDS: Final = (
     "a cascade here is an impulse of at least "
@@ -63,6 +69,18 @@ def prices_stage() -> TimedStage:
         return series.known_by(at_ms).since(at_ms - _SERIES_MS)
 
     return TimedStage(PRICES, STEP_MS, read)
+
+
+def model_stage(lake: Lake) -> TimedStage:
+    """Return the stage that says which weights the loop's map is made with, in words."""
+
+    def tell(state: MarketState, at_ms: int) -> str:
+        trained = newest_trained(lake, state.instrument, at_ms)
+        if trained is None:
+            return "map: stated prior mixture, not calibrated"
+        return f"map: mixture calibrated on realised liquidations ({trained.name})"
+
+    return TimedStage(MODEL, STEP_MS, tell)
 
 
 def forecast_stage(lake: Lake, every_ms: int) -> TimedStage:
@@ -91,7 +109,7 @@ def stages_for(book: RuleBook, lake: Lake, forecast_every_ms: int) -> list[Timed
     forecast_every_ms : int
         [ms]
     """
-    stages = [prices_stage()]
+    stages = [prices_stage(), model_stage(lake)]
     if any(isinstance(rule, ForecastOver) for rule in book.rules):
         stages.append(forecast_stage(lake, forecast_every_ms))
     return stages
@@ -218,8 +236,10 @@ def _of_update(update: MarketUpdate, mark: float) -> Observation:
     ages = tuple(
         (source.table, None if source.age_ms is None else source.age_ms / SECOND_MS)
         for source in update.sources
-        if source.age_ms is not None or source.table == "open_interest"
+        if source.table == "open_interest"
+        or (source.age_ms is not None and source.age_ms <= _GIVEN_UP_MS)
     )
+    model = update.stages.get(MODEL)
     return Observation(
         venue=update.instrument.venue,
         symbol=update.instrument.symbol,
@@ -234,6 +254,7 @@ def _of_update(update: MarketUpdate, mark: float) -> Observation:
         ages=ages,
         assumptions=(
             "notional is estimated from open interest, volume and price, if touched",
+            *((model.value,) if model is not None and isinstance(model.value, str) else ()),
             *((f"feed: {update.badge}",) if update.badge != "LIVE" else ()),
             *((update.problem,) if update.problem else ()),
         ),

@@ -158,6 +158,8 @@ def replay(
             f"the span holds {len(moments)} moments; it must hold 1 to {_MOST_MOMENTS:,}\n"
             "hint: state --from, --to and a longer --step"
         )
+    # An hour more, so that what happened after the last of them is told too.
+    following = range(moments[-1] + step_ms, min(to_ms + HOUR_MS + step_ms, _now_ms()), step_ms)
     now_ms = moments[0]
     outbox = Outbox()
     desk = AlertDesk(book, outbox, {}, lambda: now_ms)
@@ -165,7 +167,7 @@ def replay(
     observer = Observer()
     observed = 0
     updates: tuple[MarketUpdate, ...] = ()
-    for now_ms in moments:
+    for now_ms in (*moments, *following):
         updates = loop.close_bar(now_ms)
         for update in updates:
             seen = observer.observe(update)
@@ -179,7 +181,12 @@ def replay(
     _warn_of_silence(updates)
     listed = outbox.listed()[::-1]
     outbox.close()
-    return listed
+    within = {row.alert.id for row in listed if not _is_after(row) and row.alert.at_ms < to_ms}
+    return [
+        row
+        for row in listed
+        if row.alert.id in within or row.alert.key.removeprefix(_AFTER) in within
+    ]
 
 
 def open_desk(

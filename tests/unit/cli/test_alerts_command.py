@@ -102,7 +102,9 @@ def test_the_past_is_tried_and_nothing_is_sent(call, market, rules):
     near = next(row for row in told["alerts"] if row["kind"] == "cluster_near")
     assert near["title"].startswith("SIMULATED: ")
     assert near["level"]["usd_low"] <= near["level"]["usd"] <= near["level"]["usd_high"]
-    assert "mark" in near["one_hour_later"][0]
+    assert "map: stated prior mixture, not calibrated" in near["assumptions"]
+    sent = [row for row in told["alerts"] if row["suppressed"] is None]
+    assert all("mark" in row["one_hour_later"][0] for row in sent)
     assert near["ages"]["open_interest"] >= 0
     assert not (market[0] / "alerts").exists()
 
