@@ -110,3 +110,28 @@ def test_the_least_used_is_forgotten_by_number_and_by_size():
 
 def test_a_tag_is_of_the_content_alone():
     assert Answer(b"a").tag == Answer(b"a", "text/plain").tag != Answer(b"b").tag
+
+
+def test_slow_answers_keep_no_quick_one_waiting():
+    go = threading.Event()
+
+    def make_slowly():
+        go.wait(5)
+        return Answer(b"slow")
+
+    async def ask():
+        cache = AnswerCache(workers=1, most_waiting=1)
+        slow = [asyncio.ensure_future(cache.get(key, make_slowly, slow=True)) for key in "ab"]
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError):
+            await cache.get("c", make_slowly, slow=True)
+        quick = await asyncio.wait_for(cache.get("q", lambda: Answer(b"quick")), 5)
+        assert (cache.making, cache.running) == (2, 1)
+        go.set()
+        await asyncio.gather(*slow)
+        await asyncio.sleep(0)
+        assert (cache.making, cache.running) == (0, 0)
+        cache.close()
+        return quick.body
+
+    assert asyncio.run(ask()) == b"quick"

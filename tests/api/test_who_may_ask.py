@@ -52,6 +52,9 @@ def test_the_token_is_never_shown():
         ("", False),
         ("[::1", False),
         ("@", False),
+        ("evil@127.0.0.1", False),
+        ("127.0.0.1/evil", False),
+        ("127.0.0.1#@evil.example", False),
     ],
 )
 def test_a_page_that_points_its_own_name_here_is_refused(host, known):

@@ -89,6 +89,8 @@ def _serve(app: Guard, host: str, port: int, events: EventStream) -> int:
         log_level="warning",
         lifespan="on",
         server_header=False,
+        # Whoever asks could write these headers, and be counted as somebody else.
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
         limit_concurrency=1_000,
         h11_max_incomplete_event_size=16_384,

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 WORKERS = 2
+"""Threads for quick answers; slow ones have one of their own, and no page waits for them."""
+
 MOST_WAITING = 16
 MOST_KEPT = 256
 MOST_KEPT_BYTES = 64 * 2**20
@@ -44,15 +46,24 @@ class Answer:
         object.__setattr__(self, "tag", f'"{hashlib.sha256(self.body).hexdigest()[:32]}"')
 
 
+class _Lane:
+    """Threads, and how many wait for them; counted in the loop alone."""
+
+    def __init__(self, workers: int, most_waiting: int) -> None:
+        self.workers, self.most_waiting = workers, most_waiting
+        self.pool = ThreadPoolExecutor(workers, thread_name_prefix="answer")
+        self.asked = 0
+
+
 class AnswerCache:
     """A pool of threads and what they made, the least used forgotten first.
 
     Parameters
     ----------
     workers : int
-        Answers made at the same time.
+        Quick answers made at the same time, besides one slow one.
     most_waiting : int
-        Answers that may wait for a thread.
+        Answers of either sort that may wait for a thread.
     most_kept, most_kept_bytes : int
         [answers, bytes]
     """
@@ -64,8 +75,8 @@ class AnswerCache:
         most_kept: int = MOST_KEPT,
         most_kept_bytes: int = MOST_KEPT_BYTES,
     ) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="answer")
-        self._workers, self._most_waiting = workers, most_waiting
+        self._quick = _Lane(workers, most_waiting)
+        self._slow = _Lane(1, most_waiting)
         self._most_kept, self._most_bytes = most_kept, most_kept_bytes
         self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
         self._bytes = 0
@@ -85,9 +96,9 @@ class AnswerCache:
     @property
     def running(self) -> int:
         """Return how many answers are being made."""
-        return min(self.making, self._workers)
+        return sum(min(lane.asked, lane.workers) for lane in (self._quick, self._slow))
 
-    async def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
+    async def get(self, key: Hashable, make: Callable[[], Answer], *, slow: bool = False) -> Answer:
         """Return the answer of a key, made by ``make`` in a thread where none is kept.
 
         Parameters
@@ -96,6 +107,8 @@ class AnswerCache:
             Everything that the answer depends on.
         make : callable
             Errors that it raises are the caller's, and are not kept.
+        slow : bool
+            Whether it takes long, and is not to keep quick ones waiting.
 
         Raises
         ------
@@ -105,25 +118,29 @@ class AnswerCache:
         if (found := self._find(key)) is not None:
             return found
         if (making := self._making.get(key)) is None:
-            if len(self._making) >= self._workers + self._most_waiting:
-                raise BusyError(f"{len(self._making)} answers are being made or waited for")
-            making = asyncio.ensure_future(self._make(key, make))
+            lane = self._slow if slow else self._quick
+            if lane.asked >= lane.workers + lane.most_waiting:
+                raise BusyError(f"{lane.asked} answers are being made or waited for")
+            lane.asked += 1
+            making = asyncio.ensure_future(self._make(key, make, lane))
             self._making[key] = making
-            making.add_done_callback(lambda done: self._finished(key, done))
+            making.add_done_callback(lambda done: self._finished(key, done, lane))
         # Whoever asked leaves; those who asked the same still want it.
         return await asyncio.shield(making)
 
     def close(self) -> None:
         """Let threads end; answers that wait are given up."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for lane in (self._quick, self._slow):
+            lane.pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _make(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
-        answer = await asyncio.get_running_loop().run_in_executor(self._pool, make)
+    async def _make(self, key: Hashable, make: Callable[[], Answer], lane: _Lane) -> Answer:
+        answer = await asyncio.get_running_loop().run_in_executor(lane.pool, make)
         self._keep(key, answer)
         return answer
 
-    def _finished(self, key: Hashable, done: asyncio.Future[Answer]) -> None:
+    def _finished(self, key: Hashable, done: asyncio.Future[Answer], lane: _Lane) -> None:
         self._making.pop(key, None)
+        lane.asked -= 1
         if not done.cancelled():
             done.exception()  # everybody who waited may have left: then nobody else asks for it
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ HEADERS: Mapping[str, str] = {
     "cross-origin-opener-policy": "same-origin",
 }
 """Sent with everything: no script but ours, no guessing of types, no address told to others."""
+
+_HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]%]+")
+"""Of a ``Host`` header: a name or an address, and a port; nothing that a parser might split at."""
 
 _GUARDED = ("/api/", "/mcp", "/metrics", "/openapi.json")
 
@@ -113,7 +117,7 @@ class Access:
         A page that points its own name at this address (DNS rebinding) names itself; an address
         cannot be pointed elsewhere.
         """
-        if not header:
+        if not header or not _HOST.fullmatch(header):
             return False
         try:
             name = urlsplit(f"//{header}").hostname

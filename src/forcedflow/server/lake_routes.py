@@ -92,7 +92,7 @@ def lake_routes(replies: Replies) -> APIRouter:
         """Return what is held now, its gaps and what each feed is worth."""
         chosen = tuple(name for name in symbols.split(",") if name)
         return await replies.json(
-            request, (chosen, venue), lambda: coverage.ask(lake, chosen, venue)
+            request, (chosen, venue), lambda: coverage.ask(lake, chosen, venue), slow=True
         )
 
     @routes.get("/venues", responses=JSON, response_class=Response)

@@ -66,6 +66,7 @@ def reading_routes(replies: Replies) -> APIRouter:
             request,
             (symbol, venue, at_ms, model),
             lambda: signals.ask(lake, choose_instrument(lake, symbol, venue), at_ms, model),
+            slow=True,
         )
 
     @routes.get("/checklist", responses=JSON, response_class=Response)
@@ -88,6 +89,7 @@ def reading_routes(replies: Replies) -> APIRouter:
             request,
             (symbol, venue, at_ms, options),
             lambda: checklist.ask(lake, choose_instrument(lake, symbol, venue), at_ms, options),
+            slow=True,
         )
 
     @routes.get("/forecast", responses=JSON, response_class=Response)
@@ -100,6 +102,7 @@ def reading_routes(replies: Replies) -> APIRouter:
             request,
             (symbol, venue, at_ms),
             lambda: forecast.ask(lake, choose_instrument(lake, symbol, venue), at_ms),
+            slow=True,
         )
 
     @routes.get("/scorecard", responses=JSON, response_class=Response)
@@ -139,7 +142,7 @@ def reading_routes(replies: Replies) -> APIRouter:
             chosen = [choose_instrument(lake, name, venue or "binance") for name in names]
             return scan.ask(lake, chosen, at_ms, venue=venue, by=by)
 
-        return await replies.json(request, (symbols, venue, by, at_ms), make)
+        return await replies.json(request, (symbols, venue, by, at_ms), make, slow=True)
 
     for ending, media_type in (
         ("", "application/json"),
@@ -180,7 +183,7 @@ def _add_playbook(routes: APIRouter, replies: Replies, ending: str, media_type: 
             instrument = choose_instrument(lake, symbol, venue)
             return Answer(write(playbook.read(lake, instrument, at_ms, options)), media_type)
 
-        return await replies.bytes(request, (symbol, venue, at_ms, options), make)
+        return await replies.bytes(request, (symbol, venue, at_ms, options), make, slow=True)
 
     routes.add_api_route(
         f"/playbook{ending}",

@@ -68,6 +68,8 @@ class Replies:
         request: Request,
         asked: tuple[Hashable, ...],
         make: Callable[[], dict[str, Any]],
+        *,
+        slow: bool = False,
     ) -> Response:
         """Return an answer in JSON.
 
@@ -78,15 +80,24 @@ class Replies:
             Everything besides the path and the lake that the answer depends on.
         make : callable
             Answers; run in a thread.
+        slow : bool
+            Whether it takes long, and is not to keep quick ones waiting.
         """
-        return await self.bytes(request, asked, lambda: Answer(msgspec.json.encode(make())))
+        return await self.bytes(
+            request, asked, lambda: Answer(msgspec.json.encode(make())), slow=slow
+        )
 
     async def bytes(
-        self, request: Request, asked: tuple[Hashable, ...], make: Callable[[], Answer]
+        self,
+        request: Request,
+        asked: tuple[Hashable, ...],
+        make: Callable[[], Answer],
+        *,
+        slow: bool = False,
     ) -> Response:
         """Return an answer of any type; parameters as in `json`."""
         key = (request.url.path, asked, await self.desk.version())
-        answer = await self.answers.get(key, make)
+        answer = await self.answers.get(key, make, slow=slow)
         headers = {"etag": answer.tag, "cache-control": "no-cache"}
         if _knows(request.headers.get("if-none-match"), answer.tag):
             return Response(status_code=304, headers=headers)

@@ -245,12 +245,16 @@ class Lake:
     def version(self) -> str:
         """Return a name of what the lake holds now, which changes with every write.
 
-        Rows and artefacts count: what was answered under the same name is answered alike again.
+        Rows, artefacts and what recordings did not hear all count: what was answered under the
+        same name is answered alike again.
         """
         with self._manifest.reading() as connection:
             state = manifest.select_state(connection)
         learned = sorted(str(path) for path in self.root.glob("artefacts/**/*.json"))
-        return hashlib.sha256(repr((state, learned)).encode()).hexdigest()[:16]
+        unheard = [
+            (str(path), path.stat().st_size) for path in sorted(self.root.glob("raw/*/gaps.jsonl"))
+        ]
+        return hashlib.sha256(repr((state, learned, unheard)).encode()).hexdigest()[:16]
 
     def receipt(self, sha256: str, kind: str, options: str) -> Receipt | None:
         """Return the receipt of an import, or None where this content was not imported so."""
