@@ -1,6 +1,6 @@
 """A forecast: ten symbols' year of five-minute data trained on, and all of them told of.
 
-In:  nothing.   Out: `Result` rows; the peer is scikit-learn's logistic regression on the same hours.
+In:  nothing.   Out: `Result` rows; the peer is scikit-learn on the same hours.
 Tables are made up: random walks with falls planted in them, every figure known.
 """
 
