@@ -97,7 +97,7 @@ def score_forecast(
         rows: list[Row] = []
         told: dict[str, Any] = {"missing": []}
         rows += _sizes(asked, taught, span, told)
-        rows += _daily(held, asked, span, told)
+        rows += _daily(held, span, told)
         rows += _timing(held, asked, taught, span, told)
         return rows, [told]
 
@@ -224,20 +224,13 @@ def _sizes(
     return rows
 
 
-def _daily(held: Lake, asked: Sequence[Evidence], span: Span, told: dict[str, Any]) -> list[Row]:
-    from forcedflow.asof.daily_panel import read_days
+def _daily(held: Lake, span: Span, told: dict[str, Any]) -> list[Row]:
+    from forcedflow.asof.days import read_days
     from forcedflow.evaluate.forecast_daily import daily_rows
 
     report_progress("tomorrow's risk")
-    bases = {one.instrument.base for one in asked}
-    bases |= {symbol for table, _, symbol in held.series() if table == "liquidation_totals"}
-    coins = []
-    for base in sorted(base for base in bases if "/" not in base):
-        try:
-            coins.append(read_days(held, base, span.to_ms))
-        except NoDataError:
-            continue  # a coin without days has no place in the panel
     try:
+        coins = read_days(held, span.to_ms)
         return daily_rows(coins, span.fit_to_ms, span.from_ms, span.to_ms)
     except NoDataError as error:
         told["missing"].append({"symbol": "daily panel", "why": str(error).split("\n")[0]})
