@@ -177,10 +177,13 @@ class DydxReader:
     def _pass_minute(self, ticker: str, at_ms: int, received_ms: int, rows: RowBuffer) -> None:
         # The row of a minute is what held when it began, so that two listeners write the same.
         minute_ms = at_ms - at_ms % MINUTE_MS
-        before, self._minutes[ticker] = self._minutes.get(ticker), minute_ms
+        before = self._minutes.get(ticker)
+        if before is not None and minute_ms <= before:
+            return
+        self._minutes[ticker] = minute_ms
         market = self._markets.get(ticker)
-        if before is None or before >= minute_ms or market is None:
-            self._minutes[ticker] = max(before or 0, minute_ms)
+        # What held at the beginning of a minute that was joined half way through is not known.
+        if before is None or market is None:
             return
         symbol, known_ms = self._listed[ticker].symbol, max(minute_ms, received_ms)
         source = f"{VENUE}:v4_markets"

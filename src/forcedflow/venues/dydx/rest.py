@@ -46,7 +46,8 @@ def get_klines(
         params: dict[str, str | int] = {
             "resolution": bar_name(interval_ms),
             "fromISO": _iso(first),
-            "toISO": _iso(min(first + PAGE * interval_ms, end_ms)),
+            # Not the start of the next page's first bar: one more would push out the oldest.
+            "toISO": _iso(min(first + PAGE * interval_ms, end_ms) - 1),
             "limit": PAGE,
         }
         yield http.get(url, params)

@@ -238,12 +238,16 @@ def parse_address(raw: bytes, stream: str) -> str:
         raise FrameError(VENUE, "bullet-public", "names no server", raw)
     endpoint = answer.servers[0].endpoint
     known, named = urlsplit(stream), urlsplit(endpoint)
-    domain = ".".join((known.hostname or "").split(".")[-2:])
-    host = named.hostname or ""
-    is_ours = host == known.hostname or host.endswith(f".{domain}")
-    if named.scheme != known.scheme or not is_ours:
+    if named.scheme != known.scheme or not _is_beside(known.hostname or "", named.hostname or ""):
         raise FrameError(VENUE, "bullet-public", f"names a stranger, {endpoint}", raw)
     return f"{endpoint}?{urlencode({'token': answer.token})}"
+
+
+def _is_beside(known: str, named: str) -> bool:
+    """Return whether a host is the one that is known, or another of the same domain."""
+    _, dot, domain = known.partition(".")
+    has_domain = dot and "." in domain and not known.rpartition(".")[2].isdigit()
+    return named == known or (bool(has_domain) and named.endswith(f".{domain}"))
 
 
 def _refuse(limit: _RiskLimit, problem: str, raw: bytes) -> NoReturn:

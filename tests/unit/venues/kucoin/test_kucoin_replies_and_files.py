@@ -172,6 +172,13 @@ def test_a_socket_is_opened_with_its_token_at_the_host_that_the_venue_names():
     assert found == "wss://ws-api-2.kucoin.com/endpoint?token=a%3Db%26c"
 
 
+def test_an_address_of_numbers_has_no_others_beside_it():
+    local = "ws://127.0.0.1:8000"
+    assert parse_address(token(f"{local}/endpoint"), local).startswith(f"{local}/endpoint?token=")
+    with pytest.raises(FrameError, match="stranger"):
+        parse_address(token("ws://10.0.0.1:8000/endpoint"), local)
+
+
 @pytest.mark.parametrize("host", ["wss://kucoin.com.evil.example/", "ws://ws-api.kucoin.com/"])
 def test_a_socket_of_a_stranger_or_in_the_clear_is_refused(host):
     with pytest.raises(FrameError, match="stranger"):
