@@ -92,7 +92,7 @@ def past(call, market, rules, hours, *more):
     begin = iso_time(end_ms - 6 * HOUR_MS)
     end = iso_time(end_ms - 6 * HOUR_MS + hours * HOUR_MS)
     words = ("run", "SIM", "--venue", "sandbox", "--lake", folder, "--rules", rules)
-    return call(*words, "--from", begin, "--to", end, "--step", "30m", *more)
+    return call(*words, "--from", begin, "--to", end, "--step", "1h", *more)
 
 
 def test_the_past_is_tried_and_nothing_is_sent(call, market, rules):
@@ -110,8 +110,8 @@ def test_the_past_is_tried_and_nothing_is_sent(call, market, rules):
 
 
 def test_what_came_later_changes_nothing_that_would_have_fired_before(call, market, rules):
-    short = json.loads(past(call, market, rules, 2, "--json"))["alerts"]
-    long = json.loads(past(call, market, rules, 4, "--json"))["alerts"]
+    short = json.loads(past(call, market, rules, 3, "--json"))["alerts"]
+    long = json.loads(past(call, market, rules, 5, "--json"))["alerts"]
 
     def fired(rows):
         return [(row["id"], row["title"], row["suppressed"]) for row in rows]
