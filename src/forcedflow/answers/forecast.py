@@ -53,7 +53,7 @@ def answer(told: Forecast) -> dict[str, Any]:
         "tomorrow": None
         if told.tomorrow is None
         else {
-            "day": told.tomorrow.day,
+            "day": iso_time(told.tomorrow.day_ms)[:10],
             "probability": known(told.tomorrow.probability),
             "baseline": known(told.tomorrow.baseline),
             "threshold": known(told.tomorrow.threshold),

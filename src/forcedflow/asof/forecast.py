@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+from forcedflow.asof.days import read_days
 from forcedflow.asof.liquidated import read_liquidated
 from forcedflow.asof.signals import SIGNAL_DAYS, read_signal_table
 from forcedflow.errors import NoDataError
 from forcedflow.features.table import FeatureTable
 from forcedflow.forecast.course import lay_sample
-from forcedflow.forecast.forecast import Chance, Forecast
+from forcedflow.forecast.daily import OURS as OURS_DAILY
+from forcedflow.forecast.daily import DailyModel
+from forcedflow.forecast.days import lay_days
+from forcedflow.forecast.forecast import Chance, Forecast, Tomorrow
 from forcedflow.forecast.kept_timing import KeptTiming, tell_chances
 from forcedflow.forecast.rows import HORIZONS_H, lay_rows
 from forcedflow.forecast.size import OURS, SizeModel, with_past_sizes
@@ -37,6 +41,11 @@ FORECAST_DAYS = 62
 SIZE_BASELINE = "liquidations"
 """The opponent that sizes stand beside: volatility and liquidation history."""
 
+DAILY_BASELINE = "volatility"
+"""The opponent that tomorrow's risk stands beside: volatility and the day of the week."""
+
+_FRESH_DAYS_MS = 2 * DAY_MS
+
 _SHIPPED = "forecast_simulated.json"
 
 
@@ -51,12 +60,15 @@ class KeptForecast:
         By event.
     sizes, baseline_sizes : dict of int to SizeModel
         By horizon in hours.
+    daily : pair of DailyModel or None
+        Of tomorrow's risk: ours, and the baseline.
     """
 
     artefact: ForecastArtefact
     timing: Mapping[str, KeptTiming]
     sizes: Mapping[int, SizeModel]
     baseline_sizes: Mapping[int, SizeModel]
+    daily: tuple[DailyModel, DailyModel] | None
 
     @staticmethod
     def of(artefact: ForecastArtefact) -> KeptForecast:
@@ -71,6 +83,12 @@ class KeptForecast:
             {name: KeptTiming.from_plain(plain) for name, plain in artefact.timing.items()},
             sizes(OURS),
             sizes(SIZE_BASELINE),
+            None
+            if artefact.daily is None
+            else (
+                DailyModel.from_plain(artefact.daily[OURS_DAILY]),
+                DailyModel.from_plain(artefact.daily[DAILY_BASELINE]),
+            ),
         )
 
 
@@ -227,7 +245,7 @@ def tell(
         sizes=sizes,
         baseline_sizes=baseline,
         chances=tuple(chances),
-        tomorrow=None,
+        tomorrow=_tomorrow(lake, instrument, at_ms, kept, reasons),
         model=artefact.name,
         fit_to_ms=artefact.fit_to_ms,
         learned_from=tuple(markets),
@@ -236,6 +254,36 @@ def tell(
         reasons=tuple(reasons.items()),
         input_age_ms=tuple(table.input_age_ms.items()),
         liquidations_of=whose,
+    )
+
+
+def _tomorrow(
+    lake: Lake,
+    instrument: Instrument,
+    at_ms: int,
+    kept: KeptForecast,
+    reasons: dict[str, str],
+) -> Tomorrow | None:
+    """Return the risk of the day after the last one known; None where days are not held now."""
+    if kept.daily is None:
+        reasons["tomorrow"] = "the model learned no days"
+        return None
+    try:
+        coins = read_days(lake, at_ms)
+    except NoDataError as error:
+        reasons["tomorrow"] = str(error).split("\n", maxsplit=1)[0]
+        return None
+    found = [rows for rows in lay_days(coins) if rows.symbol == instrument.base and rows.size]
+    if not found or at_ms - int(found[0].times_ms[-1]) > _FRESH_DAYS_MS:
+        reasons["tomorrow"] = f"no days of {instrument.base} up to yesterday are held"
+        return None
+    last = found[0].cut(found[0].times_ms == found[0].times_ms[-1])
+    ours, baseline = (float(model.probability(last)[0]) for model in kept.daily)
+    return Tomorrow(
+        probability=ours,
+        baseline=baseline,
+        threshold=float(last.columns["threshold"][0]),
+        day_ms=int(last.times_ms[-1]),
     )
 
 

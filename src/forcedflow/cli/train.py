@@ -117,9 +117,10 @@ def _train_map(
 def _train_forecast(
     held: Lake, symbol: str, venue: str, fit_to_ms: int, from_ms: int | None, *, json: bool
 ) -> int:
+    from forcedflow.asof.days import read_days
     from forcedflow.cli.scorecard import report_progress
     from forcedflow.evaluate.forecast_fit import fit_forecast, read_evidence
-    from forcedflow.store.forecast_artefact import forecast_folder, write_forecast
+    from forcedflow.store.forecast_artefact import forecast_folder, read_forecast, write_forecast
 
     evidence, left_out = [], []
     for instrument in _named(held, symbol, venue):
@@ -132,12 +133,13 @@ def _train_forecast(
     if not evidence:
         reasons = "; ".join(row["reason"] for row in left_out)
         raise NoDataError(f"{reasons}\nhint: forcedflow coverage")
+    try:
+        coins = read_days(held, fit_to_ms)
+    except NoDataError:
+        coins = []  # the card says that tomorrow's risk was not learned
     now = iso_time(round(datetime.now(UTC).timestamp() * 1000))
-    path = write_forecast(
-        forecast_folder(held.root), fit_forecast(evidence, fit_to_ms, now, report_progress)
-    )
-    from forcedflow.store.forecast_artefact import read_forecast
-
+    fitted = fit_forecast(evidence, fit_to_ms, now, report_progress, coins)
+    path = write_forecast(forecast_folder(held.root), fitted)
     artefact = read_forecast(path)
     if json:
         print_json(

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from forcedflow.asof.forecast import SIZE_BASELINE
+from forcedflow.asof.forecast import DAILY_BASELINE, SIZE_BASELINE
 from forcedflow.asof.liquidated import read_liquidated
 from forcedflow.asof.signals import read_signal_table
 from forcedflow.errors import NoDataError
 from forcedflow.features.table import FeatureTable
 from forcedflow.forecast.course import lay_sample
+from forcedflow.forecast.daily import OURS as OURS_DAILY
+from forcedflow.forecast.daily import SETS as SETS_OF_DAYS
+from forcedflow.forecast.daily import fit_daily
+from forcedflow.forecast.days import DailyCoin, lay_days
 from forcedflow.forecast.events import RULES, EventRule
 from forcedflow.forecast.kept_timing import KeptTiming, learn_timing, rule_words
 from forcedflow.forecast.rows import HORIZONS_H, lay_rows
@@ -37,6 +41,8 @@ LEAST_CLAIMED_DAYS = 100
 """Event days below which no gain in timing is claimed, whatever it is."""
 
 Say = Callable[[str], None]
+
+_DAILY = (OURS_DAILY, DAILY_BASELINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,11 @@ def read_evidence(
 
 
 def fit_forecast(
-    evidence: Sequence[Evidence], fit_to_ms: int, created: str, say: Say = lambda _: None
+    evidence: Sequence[Evidence],
+    fit_to_ms: int,
+    created: str,
+    say: Say = lambda _: None,
+    coins: Sequence[DailyCoin] = (),
 ) -> ForecastArtefact:
     """Return the forecast that some markets' past teaches.
 
@@ -130,6 +140,8 @@ def fit_forecast(
         When it is made, UTC, for the card.
     say : callable
         Is told what is being fitted.
+    coins : sequence of DailyCoin
+        Days of the panel that tomorrow's risk is learned from; none by default.
 
     Returns
     -------
@@ -154,6 +166,7 @@ def fit_forecast(
         raise NoDataError(f"{'; '.join(untold)}\nhint: a longer history, or more markets")
     say("sizes")
     size = _fit_sizes(evidence, fit_to_ms, untold)
+    daily = _fit_daily(coins, fit_to_ms, untold)
     markets = [_fitted_on(one, counted[_name(one)]) for one in evidence]
     return ForecastArtefact(
         created=created,
@@ -162,7 +175,7 @@ def fit_forecast(
         simulated=any(one.table.simulated for one in evidence),
         size=size,
         timing={name: kept.to_plain() for name, kept in timing.items()},
-        daily=None,
+        daily=daily,
         scores=_scores(timing),
         card=_card(timing, markets, size, untold),
     )
@@ -209,6 +222,20 @@ def _fit_sizes(
                 continue
             found.setdefault(name, {})[str(hours)] = model.to_plain()
     return found
+
+
+def _fit_daily(
+    coins: Sequence[DailyCoin], fit_to_ms: int, untold: list[str]
+) -> dict[str, Any] | None:
+    if not coins:
+        untold.append("tomorrow's risk: no coin's days are held")
+        return None
+    days = lay_days(coins)
+    try:
+        return {name: fit_daily(days, fit_to_ms, SETS_OF_DAYS[name]).to_plain() for name in _DAILY}
+    except NoDataError as error:
+        untold.append(f"tomorrow's risk: {str(error).splitlines()[0]}")
+        return None
 
 
 def _fitted_on(one: Evidence, events: dict[str, int]) -> FittedOn:

@@ -149,14 +149,14 @@ class Tomorrow:
         Ours; by volatility and the day of the week. [1]
     threshold : float
         Liquidations over open interest that would be exceeded. [1]
-    day : str
-        Which day, UTC.
+    day_ms : int
+        Where the day begins. [UTC ms]
     """
 
     probability: float
     baseline: float
     threshold: float
-    day: str
+    day_ms: int
 
 
 @dataclass(frozen=True, slots=True)

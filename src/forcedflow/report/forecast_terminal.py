@@ -51,11 +51,12 @@ def forecast_page(forecast: Forecast, width: int) -> Group:
         parts += [Text(), *_sizes(forecast, width)]
     if forecast.tomorrow is not None:
         told = forecast.tomorrow
+        day = datetime.fromtimestamp(told.day_ms / 1000, UTC).strftime("%Y-%m-%d")
         parts.append(
             Text.assemble(
                 "\n",
                 (f"{chance_words(told.probability)}", "bold"),
-                f" that {told.day} is among the tenth of days with most liquidations over open "
+                f" that {day} is among the tenth of days with most liquidations over open "
                 f"interest (above {100 * told.threshold:.2g} %); by volatility and weekday "
                 f"{chance_words(told.baseline)}",
             )
