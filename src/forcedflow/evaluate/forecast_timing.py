@@ -271,7 +271,8 @@ class _Card:
                 name: np.round(getattr(curve, name), 5).tolist()
                 for name in ("said", "happened", "low", "high", "n")
             } | {"base_rate": round(float(asked.happened.mean()), 5)}
-            gain = _bits(asked, CHOSEN, "climatology")
+            # What is chosen may be the climatology itself; the map's model never is.
+            gain = _bits(asked, "map", "climatology")
             half = (gain.high - gain.low) / 2
             seen[f"{hours}h"] = {
                 "half_width_bits": round(half, 4),
