@@ -69,6 +69,8 @@ class DydxReader:
         # Of every market, as accounts hold any.
         self._markets: dict[str, Market] = {}
         self._minutes: dict[str, int] = {}
+        # What accounts hold, where it came before what its markets are worth; by connection.
+        self._early: Final[dict[str, bytes]] = {}
         self._oracles: Final = {
             name: SampledBars(one.symbol, "mark", f"{VENUE}:v4_markets", _FEWEST_SAMPLES)
             for name, one in self._listed.items()
@@ -113,9 +115,16 @@ class DydxReader:
             elif message.type == "subscribed" and message.channel == "v4_markets":
                 named = decode(_ALL_MARKETS, "v4_markets", message.contents).markets
                 self._markets = by_ticker(_MARKET, "v4_markets", named)
+                self._read_early(frame.received_ms, rows)
         except FrameError as error:
             # Quote the message, not only its contents.
             raise FrameError(VENUE, error.what, error.problem, frame.raw) from error
+
+    def _read_early(self, received_ms: int, rows: RowBuffer) -> None:
+        # Each was read once when it came, so that none of them can be damaged.
+        for raw in self._early.values():
+            parse_positions(raw, self._listed, self._markets, received_ms, rows)
+        self._early.clear()
 
     def _read_data(self, message: _Message, frame: Frame, rows: RowBuffer) -> None:
         if message.channel == "v4_markets":
@@ -219,6 +228,8 @@ class DydxReader:
         elif endpoint == "address":
             received_ms = frame.received_ms
             parse_positions(frame.raw, self._listed, self._markets, received_ms, rows)
+            if not self._markets:
+                self._early[frame.connection] = frame.raw
         elif endpoint == "markets":
             listed = parse.parse_markets(frame.raw)
             own = [(listed[name], asked) for name, asked in self._asked.items() if name in listed]

@@ -172,6 +172,14 @@ def test_an_account_whose_markets_are_not_known_is_left_out():
     assert read(holding({"BTC-USD": ("1", "48000")})) == {}
 
 
+def test_what_an_account_holds_waits_for_what_its_markets_are_worth():
+    early = holding({"BTC-USD": ("2", "48000")})
+    later = all_markets()
+    (row,) = read(early, later)["positions"]
+    assert row["available_time"] == later.received_ms
+    assert row["notional_usd"] == 100_000
+
+
 def test_a_position_whose_side_contradicts_its_size_is_refused():
     body = json.loads(holding({"BTC-USD": ("1", "48000")}).raw)
     body["subaccounts"][0]["openPerpetualPositions"]["BTC-USD"]["side"] = "SHORT"
