@@ -36,7 +36,7 @@ from forcedflow.forecast.alarms import (
 from forcedflow.forecast.chain_event import NAME as CHAIN
 from forcedflow.forecast.chain_event import lay_chain_sample
 from forcedflow.forecast.course import Sample, lay_sample
-from forcedflow.forecast.events import C2, C2_ABSOLUTE, EventRule
+from forcedflow.forecast.events import C2, C2_ABSOLUTE, EventRule, find_onsets
 from forcedflow.forecast.labels import DIRECTIONS, SIGNS, F8x3
 from forcedflow.forecast.log_odds import fit_line, log_odds, probability_of
 from forcedflow.forecast.rows import HORIZONS_H
@@ -202,6 +202,12 @@ def score_timing(
             again = walk_timing(mixed, folds, ("climatology", "map"), taught)
             found.rows += _Card(list(tables), mixed, again, event, from_ms, to_ms).permuted()
         found.counted[event] = card.counted()
+    for rule in rules:
+        if rule.name in found.counted:
+            found.counted[rule.name]["events_at_other_thresholds"] = {
+                other.name: sum(_events(own, other, from_ms, to_ms) for own in tables.values())
+                for other in rule.variants()
+            }
     return found
 
 
@@ -455,6 +461,11 @@ class _Card:
             p=gain.p,
             pass_=bool(gain.low > 0) if tested else None,
         )
+
+
+def _events(table: FeatureTable, rule: EventRule, from_ms: int, to_ms: int) -> int:
+    began = table.times_ms[find_onsets(table, rule).first]
+    return int(((began >= from_ms) & (began < to_ms)).sum())
 
 
 def _bits(asked: _Asked, ours: str, baseline: str) -> Gain:

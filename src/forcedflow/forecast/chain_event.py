@@ -46,8 +46,13 @@ def lay_chain_labels(table: FeatureTable, times_ms: I8) -> Labels:
     Returns
     -------
     Labels
-        A cluster that is reached without the chain going on is no event, and ends the question:
-        the stretches after it have no label.
+        A cluster that is reached without the chain going on is no event, in that stretch and in
+        those after it: so that hazards add up to the share of moments that a chain followed.
+
+    References
+    ----------
+    .. [1] J. Fine, R. Gray, "A proportional hazards model for the subdistribution of a competing
+       risk", JASA 94 (1999), 496-509.
     """
     at = np.searchsorted(table.times_ms, times_ms)
     price = table["price"]
@@ -62,9 +67,12 @@ def lay_chain_labels(table: FeatureTable, times_ms: I8) -> Labels:
                 chained[hit] = _goes_on(table, level, hit, level[i], sign)
             for k, (begin, end) in enumerate(STRETCHES_H):
                 first, last = i + steps(begin * HOUR_MS), i + steps(end * HOUR_MS)
-                if last >= table.size or np.isnan(level[i]) or (hit is not None and hit <= first):
+                if last >= table.size or np.isnan(level[i]):
                     continue
-                if hit is not None and hit <= last:
+                if hit is not None and hit <= first:
+                    # A chain that failed will not begin any more; one that went on has begun.
+                    hazard[way, row, k] = 0.0 if chained[hit] == 0.0 else np.nan
+                elif hit is not None and hit <= last:
                     hazard[way, row, k] = chained[hit]
                     if chained[hit] == 1.0:
                         began[hit, sign] = None

@@ -84,6 +84,8 @@ def test_placebos_stand_beside_and_bear_no_p(timed):
 def test_what_it_rests_on_is_counted(timed):
     told = timed.counted["C2"]
     assert told["symbols"]["ONE/USDT:USDT"]["events"] > 0
+    lower, higher = told["events_at_other_thresholds"].values()
+    assert lower >= sum(one["events"] for one in told["symbols"].values()) >= higher
     assert told["fits"] == 1 == len(told["chosen"])
     assert told["power"]["24h"]["half_width_bits"] > 0
     assert set(told["reliability"]) == {"1h", "4h", "8h", "24h"}
