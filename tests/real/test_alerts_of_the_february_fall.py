@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from forcedflow.alerts.rules import parse_rules
-from forcedflow.cli.alerts import replay
+from forcedflow.alerts.rules_file import parse_rules
+from forcedflow.cli.alert_runs import replay
 from forcedflow.instruments import parse_symbol
 from forcedflow.units import MINUTE_MS
 

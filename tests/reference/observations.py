@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forcedflow.alerts.observation import Observation
-from forcedflow.alerts.rules import parse_rules
+from forcedflow.alerts.rules_file import parse_rules
 from forcedflow.signals.reading import Reading
 from forcedflow.signals.score import Loading
 from forcedflow.units import MINUTE_MS

@@ -3,7 +3,8 @@
 from forcedflow.alerts.desk import AlertDesk
 from forcedflow.alerts.observation import CascadeSeen, ForecastSeen, Observation
 from forcedflow.alerts.outbox import Outbox
-from forcedflow.alerts.rules import RuleBook, read_rules
+from forcedflow.alerts.rules import RuleBook
+from forcedflow.alerts.rules_file import read_rules
 
 __all__ = [
     "AlertDesk",

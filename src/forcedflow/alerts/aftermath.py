@@ -14,7 +14,7 @@ import msgspec
 
 from forcedflow.alerts.alert import Alert, utc
 from forcedflow.alerts.observation import Observation
-from forcedflow.alerts.outbox import PathSince
+from forcedflow.alerts.outbox_rows import PathSince
 from forcedflow.units import HOUR_MS, MINUTE_MS, format_pct, format_price, format_usd
 
 AFTER_MS = HOUR_MS

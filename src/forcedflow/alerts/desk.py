@@ -19,7 +19,8 @@ from forcedflow.alerts.alert import Alert
 from forcedflow.alerts.judge import is_about, judge
 from forcedflow.alerts.message import DeliveryError, Message, Sender
 from forcedflow.alerts.observation import Observation
-from forcedflow.alerts.outbox import Due, Entry, FollowUp, Outbox, PathSince
+from forcedflow.alerts.outbox import Outbox
+from forcedflow.alerts.outbox_rows import Due, Entry, FollowUp, PathSince
 from forcedflow.alerts.policy import day_start_ms, decide, quiet_until
 from forcedflow.alerts.rule_state import RuleState
 from forcedflow.alerts.rules import DataStale, Rule, RuleBook

@@ -1,29 +1,22 @@
 """Rules: what a user wants to be told, of which markets, and where it goes.
 
-In:  a TOML file.   Out: `RuleBook`, frozen.
-Reads one file; addresses and secrets stay in the environment, the file only names the variables.
+In:  -.   Out: `RuleBook`, frozen, and its parts.
+Pure: values only; no I/O, no clock, no global state.
 
-Decoding is strict: an unknown field, a wrong type or a value that cannot be meant is refused, with
-its place in the file and what would be right.
+Addresses and secrets are no part of them: a target names the variables that hold those.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable
-from datetime import time
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from forcedflow.errors import UsageError
 from forcedflow.signals.registry import SIGNALS
 
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -189,7 +182,7 @@ class ForecastOver(_Rule, frozen=True, kw_only=True, tag="forecast_over"):
 
     def problem(self) -> str | None:
         """Return what cannot be meant; None where all can."""
-        return None if self.horizon is None else _unreadable(self.horizon)
+        return None if self.horizon is None else unreadable(self.horizon)
 
 
 class IgnitionSeen(_Rule, frozen=True, kw_only=True, tag="ignition"):
@@ -242,7 +235,7 @@ class DataStale(_Rule, frozen=True, kw_only=True, tag="data_stale"):
 
     def problem(self) -> str | None:
         """Return what cannot be meant; None where all can."""
-        return _unreadable(self.older_than)
+        return unreadable(self.older_than)
 
 
 Rule: TypeAlias = (
@@ -386,115 +379,10 @@ def duration_ms(text: str) -> int:
     return int(matched[1]) * _UNITS_MS[matched[2]]
 
 
-def read_rules(path: Path) -> RuleBook:
-    """Return the rules that a file states.
-
-    Raises
-    ------
-    UsageError
-        If there is no such file, or something in it cannot be meant; the message says where, and
-        what would be right.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(
-            f"{path}: no such file of rules\nhint: write one as the how-to on alerts shows, or "
-            "name yours: --rules PATH"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
-    return parse_rules(text, str(path))
-
-
-def parse_rules(text: str, path: str = "rules") -> RuleBook:
-    """Return the rules that a text states; ``path`` is named where it is refused.
-
-    Raises
-    ------
-    UsageError
-        If something in it cannot be meant.
-    """
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not readable as TOML: {error}") from error
-    _refuse_secrets(values, path)
-    try:
-        book = msgspec.convert(values, RuleBook)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {error}\nhint: {_remedy(str(error))}") from error
-    _check(book, path)
-    return book
-
-
-def _refuse_secrets(values: dict[str, Any], path: str) -> None:
-    """Refuse an address or a key in the file, without repeating it."""
-    targets = values.get("targets")
-    for name, target in targets.items() if isinstance(targets, dict) else ():
-        if not isinstance(target, dict):
-            continue
-        for field, value in target.items():
-            place = f"{path}: targets.{name}.{field}"
-            if field in {"url", "secret", "token", "password"}:
-                raise UsageError(
-                    f"{place}: secrets do not belong in the file\n"
-                    f'hint: export it as a variable and name that: {field}_env = "MY_VARIABLE"'
-                )
-            if field.endswith("_env") and not _VARIABLE.match(str(value)):
-                raise UsageError(
-                    f"{place}: is no name of a variable (what it says is not repeated here)\n"
-                    'hint: name the variable that holds it: url_env = "MY_VARIABLE"'
-                )
-
-
-def _check(book: RuleBook, path: str) -> None:
-    """Refuse what has the right type and still cannot be meant."""
-    seen: set[str] = set()
-    for number, rule in enumerate(book.rules):
-        where = f"{path}: rules[{number}] ({rule.name})"
-        if rule.name in seen:
-            raise UsageError(f"{where}: the name is taken\nhint: give every rule its own name")
-        seen.add(rule.name)
-        for target in rule.targets:
-            if target not in book.targets:
-                known = ", ".join(sorted(book.targets)) or "none"
-                raise UsageError(
-                    f"{where}.targets: there is no target {target!r}; stated are: {known}\n"
-                    f"hint: add [targets.{target}] with its kind and url_env"
-                )
-        problem = rule.problem() or _unreadable(rule.cooldown)
-        if problem:
-            raise UsageError(f"{where}: {problem}")
-    quiet = book.delivery.quiet_hours
-    if quiet is not None:
-        place = f"{path}: delivery.quiet_hours"
-        _try(lambda: time.fromisoformat(quiet.from_), f'{place}.from: write "23:00"')
-        _try(lambda: time.fromisoformat(quiet.to), f'{place}.to: write "07:00"')
-        _try(lambda: ZoneInfo(quiet.zone), f'{place}.zone: write an IANA zone, "Europe/Berlin"')
-
-
-def _try(read: Callable[[], object], problem: str) -> None:
-    try:
-        read()
-    except (ValueError, KeyError, OSError) as error:
-        raise UsageError(problem) from error
-
-
-def _unreadable(span: str) -> str | None:
+def unreadable(span: str) -> str | None:
+    """Return why a text is no span of time; None where it is one."""
     try:
         duration_ms(span)
     except ValueError as error:
         return str(error)
     return None
-
-
-def _remedy(problem: str) -> str:
-    if "Invalid value" in problem and "kind" in problem:
-        kinds = ", ".join(str(kind.__struct_config__.tag) for kind in KINDS)
-        return f"a rule's kind is one of {kinds}; a target's is apprise or webhook"
-    if "unknown field" in problem:
-        return "the how-to on alerts lists the fields of every kind; check the spelling"
-    if "missing required field" in problem:
-        return "add the field; the how-to on alerts shows every kind with its fields"
-    return "the how-to on alerts shows every kind with its fields and their units"

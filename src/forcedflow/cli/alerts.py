@@ -7,14 +7,13 @@ Sends nothing but what the rules say, to nobody but the targets they name.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from forcedflow.cli.alert_runs import AFTER, clock_ms, is_after, replay, send_now
 from forcedflow.cli.options import (
     choose_instrument,
     console,
@@ -30,16 +29,12 @@ from forcedflow.cli.options import (
 from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from forcedflow.alerts import AlertDesk, Observation, Outbox, RuleBook
-    from forcedflow.alerts.outbox import Listed
+    from forcedflow.alerts import RuleBook
+    from forcedflow.alerts.outbox_rows import Listed
     from forcedflow.instruments import Instrument
-    from forcedflow.live.market_update import MarketUpdate
     from forcedflow.store import Lake
 
 _RULES = "~/.config/forcedflow/alerts.toml"
-_PICTURE_SPAN_MS = 3 * 86_400_000
-_MOST_MOMENTS = 20_000
-_AFTER = "after:"  # how the key of what happened an hour later begins
 
 
 def run(
@@ -99,7 +94,7 @@ def run(
     if from_ is None:
         if to is not None:
             raise UsageError("--to needs --from\nhint: --from 2026-02-05T12:00Z")
-        return _send_now(held, instruments, book, _outbox_path(outbox, lake), json=json)
+        return _send(held, instruments, book, _outbox_path(outbox, lake), json=json)
     from_ms, to_ms = parse_time(from_), parse_moment(to)
     listed = replay(held, instruments, book, from_ms, to_ms, parse_duration(step))
     if json:
@@ -117,137 +112,10 @@ def run(
     return 0
 
 
-def replay(
-    lake: Lake,
-    instruments: list[Instrument],
-    book: RuleBook,
-    from_ms: int,
-    to_ms: int,
-    step_ms: int,
-) -> list[Listed]:
-    """Return what rules would have told of a lake's past, oldest first; nothing is sent.
-
-    Parameters
-    ----------
-    lake : Lake
-    instruments : list of Instrument
-    book : RuleBook
-    from_ms, to_ms : int
-        Moments in ``[from, to)``; each sees only what was known then. [UTC ms]
-    step_ms : int
-        Whole five minutes. [ms]
-
-    Raises
-    ------
-    UsageError
-        If the span holds no moment, or too many.
-    NoDataError
-        If no mark of any market was known at any of them.
-    """
-    from forcedflow.alerts import AlertDesk, Outbox
-    from forcedflow.cli.alert_observations import Observer, check_prices, stages_for
-    from forcedflow.features.table import STEP_MS
-    from forcedflow.live.loop import LiveLoop
-    from forcedflow.units import HOUR_MS
-
-    if step_ms % STEP_MS:
-        raise UsageError("a step is whole five minutes\nhint: --step 5m, or 1h")
-    moments = range(-(-from_ms // step_ms) * step_ms, to_ms, step_ms)
-    if not 0 < len(moments) <= _MOST_MOMENTS:
-        raise UsageError(
-            f"the span holds {len(moments)} moments; it must hold 1 to {_MOST_MOMENTS:,}\n"
-            "hint: state --from, --to and a longer --step"
-        )
-    # An hour more, so that what happened after the last of them is told too.
-    following = range(moments[-1] + step_ms, min(to_ms + HOUR_MS + step_ms, _now_ms()), step_ms)
-    now_ms = moments[0]
-    outbox = Outbox()
-    desk = AlertDesk(book, outbox, {}, lambda: now_ms)
-    loop = LiveLoop(lake, instruments, stages=stages_for(book, lake, HOUR_MS), is_replay=True)
-    observer = Observer()
-    observed = 0
-    updates: tuple[MarketUpdate, ...] = ()
-    for now_ms in (*moments, *following):
-        updates = loop.close_bar(now_ms)
-        for update in updates:
-            seen = observer.observe(update)
-            if seen is not None:
-                desk.observe(seen)
-                observed += 1
-        desk.tick()
-    if not observed:
-        for update in updates:
-            check_prices(update)
-    _warn_of_silence(updates)
-    listed = outbox.listed()[::-1]
-    outbox.close()
-    within = {row.alert.id for row in listed if not _is_after(row) and row.alert.at_ms < to_ms}
-    return [
-        row
-        for row in listed
-        if row.alert.id in within or row.alert.key.removeprefix(_AFTER) in within
-    ]
-
-
-def open_desk(
-    lake: Lake,
-    instruments: Sequence[Instrument],
-    book: RuleBook,
-    place: Path,
-    clock: Callable[[], int],
-) -> tuple[AlertDesk, Outbox]:
-    """Return a desk that sends, and its outbox, which is to be closed.
-
-    Parameters
-    ----------
-    lake : Lake
-        Pictures are drawn from it.
-    instruments : sequence of Instrument
-        Markets that will be observed.
-    book : RuleBook
-    place : Path
-        File of the outbox.
-    clock : callable
-        Now, by the clock of the observations. [UTC ms]
-
-    Raises
-    ------
-    UsageError
-        If a variable that a target needs is not set, or another process sends from the outbox.
-    """
-    from forcedflow.alerts import AlertDesk, Outbox
-    from forcedflow.alerts.targets import make_senders
-
-    senders = make_senders(book, os.environ, clock)
-    outbox = Outbox(place)
-    return AlertDesk(book, outbox, senders, clock, drawer(lake, instruments)), outbox
-
-
-def _send_now(
+def _send(
     lake: Lake, instruments: list[Instrument], book: RuleBook, place: Path, *, json: bool
 ) -> int:
-    from forcedflow.cli.alert_observations import Observer, check_prices, stages_for
-    from forcedflow.features.table import STEP_MS
-    from forcedflow.live.loop import LiveLoop
-
-    desk, outbox = open_desk(lake, instruments, book, place, _now_ms)
-    at_ms = _now_ms() // STEP_MS * STEP_MS
-    loop = LiveLoop(lake, instruments, stages=stages_for(book, lake, STEP_MS))
-    observer = Observer()
-    try:
-        fired = []
-        updates = loop.close_bar(at_ms)
-        _warn_of_silence(updates)
-        for update in updates:
-            check_prices(update)
-            seen = observer.observe(update)
-            if seen is not None:
-                fired += desk.observe(seen)
-        delivered = desk.tick()
-        ids = {alert.id for alert in fired}
-        rows = [row for row in outbox.listed() if row.alert.id in ids]
-    finally:
-        outbox.close()
+    at_ms, delivered, rows = send_now(lake, instruments, book, place)
     if json:
         print_json(
             {
@@ -262,44 +130,6 @@ def _send_now(
     return 0
 
 
-def _warn_of_silence(updates: Sequence[MarketUpdate]) -> None:
-    """Say where rules about forecasts had none to judge."""
-    for update in updates:
-        outcome = update.stages.get("forecast")
-        if outcome is not None and outcome.value is None:
-            market = f"{update.instrument.venue} {update.instrument.symbol}"
-            warn(f"{market}: rules about forecasts stay silent: {outcome.problem}")
-
-
-def drawer(
-    lake: Lake, instruments: Sequence[Instrument]
-) -> Callable[[Observation], bytes | None] | None:
-    """Return what draws the heatmap of an observation; None without the extra ``report``."""
-    try:
-        from forcedflow.report.heatmap_png import draw_heatmap
-    except ModuleNotFoundError:
-        return None
-    from forcedflow.asof import newest_trained, read_market
-    from forcedflow.pipeline import build_map
-
-    by_name = {(one.venue, one.symbol): one for one in instruments}
-
-    def draw(seen: Observation) -> bytes | None:
-        instrument = by_name[seen.venue, seen.symbol]
-        try:
-            market = read_market(lake, instrument, seen.at_ms)
-            trained = newest_trained(lake, instrument, seen.at_ms)
-            mapped = build_map(market, picture_span_ms=_PICTURE_SPAN_MS, trained=trained)
-        except NoDataError:
-            return None  # an alert without a picture is better than none
-        with TemporaryDirectory(prefix="forcedflow-") as folder:
-            path = Path(folder) / "heatmap.png"
-            draw_heatmap(mapped, mapped.zones(), path)
-            return path.read_bytes()
-
-    return draw
-
-
 def _test(book: RuleBook, names: tuple[str, ...], place: Path, *, json: bool) -> int:
     from forcedflow.alerts import Outbox
     from forcedflow.alerts.alert import Alert
@@ -310,7 +140,7 @@ def _test(book: RuleBook, names: tuple[str, ...], place: Path, *, json: bool) ->
     if unknown:
         known = ", ".join(sorted(book.targets))
         raise UsageError(f"there is no target {unknown[0]!r}\nhint: stated are {known}")
-    now_ms = _now_ms()
+    now_ms = clock_ms()
     alert = Alert(
         id=f"test-{now_ms}",
         rule="test",
@@ -325,7 +155,7 @@ def _test(book: RuleBook, names: tuple[str, ...], place: Path, *, json: bool) ->
         simulated=True,
     )
     problems: dict[str, str | None] = {}
-    for name, sender in make_senders(book, os.environ, _now_ms, names or None).items():
+    for name, sender in make_senders(book, os.environ, clock_ms, names or None).items():
         try:
             sender.send(Message(alert))
             problems[name] = None
@@ -434,10 +264,10 @@ def _rows(listed: list[Listed], *, is_replay: bool = False) -> list[dict[str, An
     """Return alerts as plain rows; of the past, what happened after stands beside each."""
     import msgspec
 
-    after = {row.alert.key.removeprefix(_AFTER): row.alert for row in listed if _is_after(row)}
+    after = {row.alert.key.removeprefix(AFTER): row.alert for row in listed if is_after(row)}
     rows = []
     for row in listed:
-        if is_replay and _is_after(row):
+        if is_replay and is_after(row):
             continue
         told: dict[str, Any] = msgspec.to_builtins(row.alert)
         told |= {
@@ -454,20 +284,16 @@ def _rows(listed: list[Listed], *, is_replay: bool = False) -> list[dict[str, An
     return rows
 
 
-def _is_after(row: Listed) -> bool:
-    return row.alert.key.startswith(_AFTER)
-
-
 def _print_listed(listed: list[Listed], words: str, *, is_replay: bool = False) -> None:
     from rich.table import Table
 
-    after = {row.alert.key.removeprefix(_AFTER): row.alert for row in listed if _is_after(row)}
+    after = {row.alert.key.removeprefix(AFTER): row.alert for row in listed if is_after(row)}
     table = Table(box=None, padding=(0, 1))
     table.add_column("time", no_wrap=True)
     table.add_column("rule", overflow="fold")
     table.add_column("alert", overflow="fold")
     table.add_column("1 h later" if is_replay else "became", overflow="fold")
-    shown = [row for row in listed if not (is_replay and _is_after(row))]
+    shown = [row for row in listed if not (is_replay and is_after(row))]
     for row in shown:
         if row.suppressed:
             became = f"not sent: {row.suppressed}"
@@ -492,7 +318,3 @@ def _outbox_path(outbox: Path | None, lake: Path | None) -> Path:
 
     root = lake if lake is not None else read_settings().lake_path
     return root / "alerts" / "outbox.sqlite"
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

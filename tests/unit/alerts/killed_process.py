@@ -16,7 +16,7 @@ from tests.reference.observations import START_MS, loading, seen
 
 from forcedflow.alerts.desk import AlertDesk
 from forcedflow.alerts.outbox import Outbox
-from forcedflow.alerts.rules import parse_rules
+from forcedflow.alerts.rules_file import parse_rules
 from forcedflow.alerts.targets import make_senders
 from forcedflow.units import MINUTE_MS
 

@@ -11,7 +11,8 @@ from tests.reference.observations import START_MS, book, cluster, loading, seen
 
 from forcedflow.alerts.desk import AlertDesk
 from forcedflow.alerts.message import REPEATED, DeliveryError
-from forcedflow.alerts.outbox import Entry, Outbox
+from forcedflow.alerts.outbox import Outbox
+from forcedflow.alerts.outbox_rows import Entry
 from forcedflow.alerts.policy import quiet_until
 from forcedflow.alerts.rules import QuietHours
 from forcedflow.errors import DamagedFileError, UsageError

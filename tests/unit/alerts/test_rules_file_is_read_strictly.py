@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.reference.observations import book
 
-from forcedflow.alerts.rules import KINDS, parse_rules, read_rules
+from forcedflow.alerts.rules import KINDS
+from forcedflow.alerts.rules_file import parse_rules, read_rules
 from forcedflow.errors import UsageError
 
 GOOD = """

@@ -20,7 +20,7 @@ from forcedflow.alerts.judge import judge
 from forcedflow.alerts.message import DeliveryError, Message
 from forcedflow.alerts.outbox import Outbox
 from forcedflow.alerts.rule_state import RuleState
-from forcedflow.alerts.rules import parse_rules
+from forcedflow.alerts.rules_file import parse_rules
 from forcedflow.alerts.secret import Secret
 from forcedflow.alerts.targets import make_senders
 from forcedflow.errors import UsageError

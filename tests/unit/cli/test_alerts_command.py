@@ -14,11 +14,12 @@ from tests.reference.situations import sandbox_lake
 from tests.unit.alerts.receiver import Receiver
 
 from forcedflow.alerts.outbox import Outbox
-from forcedflow.alerts.rules import KINDS, parse_rules
-from forcedflow.cli import alerts
+from forcedflow.alerts.rules import KINDS
+from forcedflow.alerts.rules_file import parse_rules
+from forcedflow.cli import alert_runs
 from forcedflow.cli.alert_observations import Observer, cascades_of, prices_stage, telling
 from forcedflow.cli.app import run
-from forcedflow.cli.options import iso_time
+from forcedflow.cli.options import iso_time, open_lake
 from forcedflow.forecast.decision import Standing
 from forcedflow.forecast.forecast import Chance, Forecast
 from forcedflow.instruments import parse_symbol
@@ -129,7 +130,7 @@ def test_what_fires_now_is_sent_once_with_its_picture_and_listed(
     call, market, rules, tmp_path, monkeypatch
 ):
     folder, end_ms = market
-    monkeypatch.setattr(alerts, "_now_ms", lambda: end_ms + MINUTE_MS)
+    monkeypatch.setattr(alert_runs, "clock_ms", lambda: end_ms + MINUTE_MS)
     outbox = tmp_path / "outbox.sqlite"
     words = ("run", "SIM", "--venue", "sandbox", "--lake", folder, "--rules", rules)
     with Receiver() as receiver:
@@ -253,9 +254,7 @@ def test_the_how_to_shows_every_kind_and_explains_every_kind():
 
 def test_an_observation_reaches_back_to_the_one_before(market):
     folder, end_ms = market
-    loop = LiveLoop(
-        alerts.open_lake(folder), [parse_symbol("SIM", "sandbox")], stages=[prices_stage()]
-    )
+    loop = LiveLoop(open_lake(folder), [parse_symbol("SIM", "sandbox")], stages=[prices_stage()])
     observer = Observer()
     (first,) = loop.close_bar(end_ms - HOUR_MS)
     assert observer.observe(replace(first, stages={})) is None
@@ -280,7 +279,7 @@ def test_a_desk_is_told_every_bar_close_once_and_nothing_of_a_replay(market, is_
             moments.append(seen.at_ms)
 
     loop = LiveLoop(
-        alerts.open_lake(folder),
+        open_lake(folder),
         [parse_symbol("SIM", "sandbox")],
         stages=[prices_stage()],
         is_replay=is_replay,
@@ -293,9 +292,7 @@ def test_a_desk_is_told_every_bar_close_once_and_nothing_of_a_replay(market, is_
 
 def test_what_feeds_told_since_the_one_before_is_summed_by_side(market):
     folder, end_ms = market
-    loop = LiveLoop(
-        alerts.open_lake(folder), [parse_symbol("SIM", "sandbox")], stages=[prices_stage()]
-    )
+    loop = LiveLoop(open_lake(folder), [parse_symbol("SIM", "sandbox")], stages=[prices_stage()])
     observer = Observer()
     (first,) = loop.close_bar(end_ms - HOUR_MS)
     assert observer.observe(first).liquidated_usd is None
@@ -331,9 +328,7 @@ def chance(holds, probability=0.2):
 
 def test_a_forecasts_chances_are_observed_and_one_without_the_right_is_unknown(market):
     folder, end_ms = market
-    loop = LiveLoop(
-        alerts.open_lake(folder), [parse_symbol("SIM", "sandbox")], stages=[prices_stage()]
-    )
+    loop = LiveLoop(open_lake(folder), [parse_symbol("SIM", "sandbox")], stages=[prices_stage()])
     (update,) = loop.close_bar(end_ms)
     forecast = Forecast(
         symbol="SIM/USDT:USDT",
