@@ -10,10 +10,12 @@ import aiohttp
 import pytest
 from tests.venues.fakes.binance import FakeBinance
 from tests.venues.fakes.bybit import FakeBybit
+from tests.venues.fakes.dydx import FakeDydx
 from tests.venues.fakes.exchange import FakeExchange, HttpFault
 from tests.venues.fakes.facts import BookChange, Liquidation, Mark, OpenInterest, Tape, Trade
 from tests.venues.fakes.gate import FakeGate
 from tests.venues.fakes.hyperliquid import FakeHyperliquid
+from tests.venues.fakes.kucoin import FakeKucoin
 from tests.venues.fakes.mexc import FakeMexc
 
 NOW_MS = 1_790_000_000_000
@@ -263,3 +265,37 @@ def test_mexc_tells_changes_of_a_book_in_contracts_and_the_whole_over_http_alone
         assert told["data"]["bids"] == [[49_999.0, 0.0, 0]]
         _, unknown = _get(fake, "/api/v1/contract/nothing")
         assert unknown["success"] is False
+
+
+def test_kucoin_opens_a_socket_by_its_token_and_tells_each_level_alone_in_contracts():
+    book = BookChange(NOW_MS, ((49_999.0, 1.0),), ((50_001.0, 2.0),))
+    change = BookChange(NOW_MS + 1_000, ((49_999.0, 0.5),), ((50_001.0, 0.0),))
+    topic = "/contractMarket/level2:XBTUSDTM"
+    with FakeKucoin() as fake:
+        fake.publish([book], unsaid=True)
+        _, handed = _get(fake, "/api/v1/bullet-public")
+        _, snapshot = _get(fake, "/api/v1/level2/snapshot", symbol="XBTUSDTM")
+        path = f"/endpoint?token={handed['data']['token']}"
+        subscribe = {"id": "1", "type": "subscribe", "topic": topic, "response": True}
+        welcome, ack, bid, ask = _hear(fake, path, subscribe, topic, change, messages=4)
+    assert handed["data"]["instanceServers"][0]["endpoint"].startswith(fake.endpoints.stream)
+    assert (welcome["type"], ack) == ("welcome", {"id": "1", "type": "ack"})
+    assert snapshot["data"]["bids"] == [[49_999.0, 1_000]]
+    assert [one["data"]["change"] for one in (bid, ask)] == ["49999.0,buy,500", "50001.0,sell,0"]
+    numbers = [one["data"]["sequence"] - snapshot["data"]["sequence"] for one in (bid, ask)]
+    assert numbers == [1, 2]
+
+
+def test_dydx_flags_a_liquidation_on_the_trade_of_whoever_lost_the_position():
+    subscribe = {"type": "subscribe", "channel": "v4_trades", "id": "BTC-USD"}
+    with FakeDydx() as fake:
+        connected, first, told = _hear(
+            fake, "/ws", subscribe, "v4_trades BTC-USD", LONG, messages=3
+        )
+        _, page = _get(fake, "/trades/perpetualMarket/BTC-USD", limit=10)
+    assert (connected["type"], first["type"]) == ("connected", "subscribed")
+    assert first["contents"] == {"trades": []}
+    (match,) = told["contents"]["trades"]
+    assert (match["type"], match["side"], match["size"]) == ("LIQUIDATED", "SELL", "0.25")
+    assert page["trades"] == [match]
+    assert match["createdAt"].endswith("Z")
