@@ -22,15 +22,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from forcedflow.evaluate.scorecard import Gain, Row, ratio_gain
+from forcedflow.evaluate.scorecard import Gain, Row
 from forcedflow.evaluate.signal_card import POOLED, Scope
 from forcedflow.evaluate.timing_walk import Walked, permuted_labels, stale_map, walk_timing
+from forcedflow.evaluate.timing_worth import LEAST_EVENTS, Asked, alarm_worth, bits_per_event, worth
 from forcedflow.features.table import FeatureTable
 from forcedflow.forecast.alarms import (
     AlarmRecord,
     alarm_record,
-    cost_loss_value,
-    molchan,
     trailing_thresholds,
 )
 from forcedflow.forecast.chain_event import NAME as CHAIN
@@ -38,39 +37,26 @@ from forcedflow.forecast.chain_event import lay_chain_sample
 from forcedflow.forecast.course import Sample, lay_sample
 from forcedflow.forecast.events import C2, C2_ABSOLUTE, EventRule, find_onsets
 from forcedflow.forecast.labels import DIRECTIONS, SIGNS, F8x3
-from forcedflow.forecast.log_odds import fit_line, log_odds, probability_of
 from forcedflow.forecast.rows import HORIZONS_H
 from forcedflow.forecast.scores import (
-    average_precision,
-    brier,
-    corp,
-    log_loss,
     reliability,
 )
 from forcedflow.forecast.splits import WEEK_MS, walk_forward
 from forcedflow.forecast.timing import BASELINES, CHOSEN, INPUTS
-from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
+from forcedflow.units import DAY_MS, F8, HOUR_MS
 
 PRODUCT = "timing"
 
 LEAST_EVENT_DAYS = 100
 """Calendar days with an event below which nothing is claimed."""
 
-LEAST_EVENTS = 3
-"""Events below which a figure about them is not stated."""
-
 BUDGETS: Mapping[str, float] = {"day": 1.0, "week": 1.0 / 7.0}
 """Alarms allowed per symbol, both directions together. [1/d]"""
-
-COST_LOSS = 0.05
-"""Cost of protection over the loss it prevents that the value is stated for. [1]"""
 
 # The map's own gain, whichever model was chosen: over all but the map, and over price history.
 _OURS = ("map", "trees")
 _AGAINST_OURS = ("climatology", "features", "price_history")
 
-# Of the normal distribution, for 95 %.
-_TWO_SIDED = 1.96
 _FAR_MS = 40 * 365 * DAY_MS
 """What sets one market's clock apart from the next, where alarms of several are told together."""
 
@@ -91,25 +77,6 @@ class Timed:
 
     rows: list[Row] = field(default_factory=list)
     counted: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Hours asked about of one or several markets and directions, ``n`` of them, one horizon.
-
-    Parameters
-    ----------
-    said : mapping of str to ndarray, shape (n,)
-        By model.
-    happened : ndarray, shape (n,)
-    day : ndarray of int, shape (n,)
-    event_days : int
-    """
-
-    said: Mapping[str, F8]
-    happened: F8
-    day: I8
-    event_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +245,7 @@ class _Card:
                 for name in ("said", "happened", "low", "high", "n")
             } | {"base_rate": round(float(asked.happened.mean()), 5)}
             # What is chosen may be the climatology itself; the map's model never is.
-            gain = _bits(asked, "map", "climatology")
+            gain = bits_per_event(asked, "map", "climatology")
             half = (gain.high - gain.low) / 2
             seen[f"{hours}h"] = {
                 "half_width_bits": round(half, 4),
@@ -317,7 +284,7 @@ class _Card:
 
     def _asked(
         self, part: _Part, k: int, said: Mapping[str, Sequence[F8x3]] | None = None
-    ) -> _Asked:
+    ) -> Asked:
         said = self.walked.probability if said is None else said
         each: dict[str, list[F8]] = {name: [] for name in said}
         happened, day, days = [], [], []
@@ -334,75 +301,29 @@ class _Card:
                     each[name].append(own[i][way, known, k])
                 events = labels.events_ms[labels.sign == SIGNS[way]]
                 days.append(events[(events >= self.from_ms) & (events < self.to_ms)] // DAY_MS)
-        return _Asked(
+        return Asked(
             {name: np.concatenate(parts) for name, parts in each.items()},
             np.concatenate(happened),
             np.concatenate(day),
             int(np.unique(np.concatenate(days)).size),
         )
 
-    def _gain(self, part: _Part, hours: int, asked: _Asked, ours: str, baseline: str) -> Row:
-        gain = _bits(asked, ours, baseline)
+    def _gain(self, part: _Part, hours: int, asked: Asked, ours: str, baseline: str) -> Row:
+        gain = bits_per_event(asked, ours, baseline)
         return self._row(part, hours, asked, ours, baseline, "bits_per_event", gain)
 
-    def _others(self, part: _Part, k: int, asked: _Asked) -> list[Row]:
-        hours, mine, base = HORIZONS_H[k], asked.said[CHOSEN], asked.said["climatology"]
-        happened = asked.happened
-
-        def row(metric: str, baseline: str, gain: Gain) -> Row:
-            return self._row(part, hours, asked, CHOSEN, baseline, metric, gain)
-
-        squared = brier(base, happened)
-        skill = ratio_gain(brier(mine, happened), squared, squared, asked.day, rising=True)
-        found = [row("brier_skill", "climatology", skill)]
-        if asked.event_days < LEAST_EVENTS:
-            return found
-        own, other = corp(mine, happened), corp(base, happened)
-        found += [
-            row(
-                "miscalibration",
-                "climatology",
-                _pair(
-                    own.miscalibration / own.uncertainty, other.miscalibration / other.uncertainty
-                ),
-            ),
-            row("reliability_slope", "one", _slope(mine, happened, asked.day)),
-            row(
-                "pr_auc",
-                "base_rate",
-                _pair(average_precision(mine, happened), float(happened.mean())),
-            ),
-            row(
-                "molchan_skill",
-                "climatology",
-                _pair(molchan(mine, happened)[2], molchan(base, happened)[2]),
-            ),
-            row(
-                "cost_loss_value",
-                "climatology",
-                _pair(
-                    cost_loss_value(mine, happened, COST_LOSS),
-                    cost_loss_value(base, happened, COST_LOSS),
-                ),
-            ),
+    def _others(self, part: _Part, k: int, asked: Asked) -> list[Row]:
+        found = worth(asked, CHOSEN, "climatology")
+        if asked.event_days >= LEAST_EVENTS:
+            for name, per_day in BUDGETS.items():
+                ours, theirs = (
+                    self._alarms(part, k, one, per_day) for one in (CHOSEN, "climatology")
+                )
+                found += alarm_worth(ours, theirs, name, "climatology")
+        return [
+            self._row(part, HORIZONS_H[k], asked, CHOSEN, one.baseline, one.metric, one.gain)
+            for one in found
         ]
-        for name, per_day in BUDGETS.items():
-            ours, theirs = (
-                self._alarms(part, k, model, per_day) for model in (CHOSEN, "climatology")
-            )
-            found += [
-                row(f"recall_1_a_{name}", "climatology", _pair(ours.recall, theirs.recall)),
-                row(
-                    f"precision_1_a_{name}", "climatology", _pair(ours.precision, theirs.precision)
-                ),
-                row(
-                    f"lead_h_1_a_{name}",
-                    "climatology",
-                    _pair(ours.lead_ms / HOUR_MS, theirs.lead_ms / HOUR_MS),
-                ),
-                row(f"alarms_a_day_1_a_{name}", "climatology", _pair(ours.per_day, theirs.per_day)),
-            ]
-        return found
 
     def _alarms(self, part: _Part, k: int, model: str, per_day: float) -> AlarmRecord:
         said, thresholds, times, events = [], [], [], []
@@ -430,7 +351,7 @@ class _Card:
         self,
         part: _Part,
         hours: int,
-        asked: _Asked,
+        asked: Asked,
         model: str,
         baseline: str,
         metric: str,
@@ -466,35 +387,6 @@ class _Card:
 def _events(table: FeatureTable, rule: EventRule, from_ms: int, to_ms: int) -> int:
     began = table.times_ms[find_onsets(table, rule).first]
     return int(((began >= from_ms) & (began < to_ms)).sum())
-
-
-def _bits(asked: _Asked, ours: str, baseline: str) -> Gain:
-    happened = asked.happened
-    cost, other = (log_loss(asked.said[name], happened) for name in (ours, baseline))
-    return ratio_gain(cost, other, happened, asked.day, rising=False)
-
-
-def _slope(said: F8, happened: F8, day: I8) -> Gain:
-    """Return the slope of reliability with its interval, days being independent and hours not.
-
-    By the sandwich of per-day scores: as wide as days drawn again at a hundredth of the time.
-    """
-    score = log_odds(said)
-    intercept, slope = fit_line(score, happened)
-    if not math.isfinite(slope):
-        return Gain(slope, 1.0, None, math.nan, math.nan, None)
-    design = np.stack([np.ones(score.size), score], axis=1)
-    p = probability_of(intercept + slope * score)
-    curve = np.linalg.pinv((design * (p * (1 - p))[:, None]).T @ design)
-    _, which = np.unique(day, return_inverse=True)
-    daily = np.zeros((int(which.max()) + 1, 2))
-    np.add.at(daily, which, design * (happened - p)[:, None])
-    error = math.sqrt(float((curve @ (daily.T @ daily) @ curve)[1, 1]))
-    return Gain(slope, 1.0, None, slope - _TWO_SIDED * error, slope + _TWO_SIDED * error, None)
-
-
-def _pair(ours: float, theirs: float) -> Gain:
-    return Gain(ours, theirs, ours - theirs, math.nan, math.nan, None)
 
 
 def _renamed(row: Row, model: str) -> Row:
