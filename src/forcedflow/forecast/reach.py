@@ -24,14 +24,12 @@ import numpy as np
 
 from forcedflow.features.feature import KLINE_AGE_MS, Feature
 from forcedflow.features.map_table import nearest_cluster
+from forcedflow.forecast.rows import HORIZONS_H
 from forcedflow.positions import Bars
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES
 from forcedflow.volatility import ewma_volatility
 from forcedflow.volatility.filtered_history import WARM_UP_MS
 from forcedflow.zones.alignment import BIN, BINS, VenueLadder
-
-HORIZONS_H: tuple[int, ...] = (1, 4, 8, 24)
-"""Hours ahead. [h]"""
 
 TRAILING_MS = 90 * DAY_MS
 """How far back excursions count. [ms]"""

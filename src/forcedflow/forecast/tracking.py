@@ -93,18 +93,18 @@ def track(
     error = log - predicted.location
     lift = follow_level(times, error, horizon_h, half_life_h)
     left = (error - lift) / predicted.spread
-    known = ~np.isnan(left)
+    known = (~np.isnan(left)).astype(np.float64)[:, :, None] * (STEP / horizon_h)
     moved = np.zeros((len(SIDES), tau.size))
-    shape = np.empty_like(predicted.shape)
-    over = _over_by(times, horizon_h)
+    shape = np.array(predicted.shape)
     learned = 0
-    for t in range(times.size):
-        while learned < over[t]:
-            held = left[learned][:, None] <= shape[learned]
+    # In place, for this is done at every moment for every market and horizon.
+    for t, over in enumerate(_over_by(times, horizon_h)):
+        for i in range(learned, over):
             # Hours that overlap say the same thing again.
-            moved += np.where(known[learned][:, None], STEP / horizon_h * (tau - held), 0.0)
-            learned += 1
-        shape[t] = np.sort(predicted.shape[t] + moved, axis=1)
+            moved += known[i] * (tau - (left[i, :, None] <= shape[i]))
+        learned = over
+        shape[t] += moved
+        shape[t].sort(axis=1)
     return _laid(predicted.location + lift, predicted.spread, shape)
 
 
@@ -127,24 +127,36 @@ def follow_level(times_ms: I8, error: F8x2, horizon_h: int, half_life_h: F8) -> 
     ndarray, shape (n, m)
         Fading mean of the errors known by then, shrunk to none by `DOUBT_H` hours of doubt.
     """
-    n, m = error.shape
-    lift = np.zeros((n, m))
-    if not (half_life_h > 0).any():
-        return lift
-    memory = np.where(half_life_h > 0, half_life_h, 1.0)
-    doubt = DOUBT_H * horizon_h**0.5
-    known, value = (~np.isnan(error)).astype(np.float64), np.nan_to_num(error)
-    missed, counted = np.zeros(m), np.zeros(m)
-    over = _over_by(times_ms, horizon_h)
-    learned, last_ms = 0, int(times_ms[0]) if n else 0
-    for t, now_ms in enumerate(times_ms.tolist()):
-        kept = np.exp2(-(now_ms - last_ms) / HOUR_MS / memory)
-        missed, counted, last_ms = missed * kept, counted * kept, now_ms
-        while learned < over[t]:
-            missed, counted = missed + value[learned], counted + known[learned]
-            learned += 1
-        lift[t] = missed / (counted + doubt)
-    return np.where(half_life_h > 0, lift, 0.0)
+    hours = (times_ms / HOUR_MS).tolist()
+    over, doubt = _over_by(times_ms, horizon_h), DOUBT_H * horizon_h**0.5
+    lift = np.zeros(error.shape)
+    for column, memory in enumerate(half_life_h.tolist()):
+        if memory > 0:
+            own = error[:, column]
+            known = (~np.isnan(own)).astype(np.float64).tolist()
+            lift[:, column] = _fade(hours, np.nan_to_num(own).tolist(), known, over, memory, doubt)
+    return lift
+
+
+def _fade(
+    hours: list[float],
+    value: list[float],
+    known: list[float],
+    over: list[int],
+    memory: float,
+    doubt: float,
+) -> list[float]:
+    """Fading mean of what is over at every hour, of plain numbers because it is long and narrow."""
+    lift, learned, last = [], 0, hours[0] if hours else 0.0
+    missed, counted = 0.0, 0.0
+    for now, stop in zip(hours, over, strict=True):
+        kept = 0.5 ** ((now - last) / memory)
+        missed, counted, last = missed * kept, counted * kept, now
+        for i in range(learned, stop):
+            missed, counted = missed + value[i], counted + known[i]
+        learned = stop
+        lift.append(missed / (counted + doubt))
+    return lift
 
 
 def choose_half_life(times_ms: I8, error: F8, horizon_h: int) -> float:

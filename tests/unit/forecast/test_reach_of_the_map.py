@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.reference import forecast_size as twin
 
 from forcedflow.forecast.reach import (
-    HORIZONS_H,
     LEAST_MS,
     NAMES,
     POINTS,
@@ -20,6 +19,7 @@ from forcedflow.forecast.reach import (
     reach_reader,
     read_reach,
 )
+from forcedflow.forecast.rows import HORIZONS_H
 from forcedflow.positions import Bars
 from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS
 from forcedflow.volatility import ewma_volatility
