@@ -10,6 +10,8 @@ from forcedflow.answers.heatmap import tile
 from forcedflow.answers.model import read_map
 from forcedflow.heatmap.scale import to_bytes
 from forcedflow.instruments import parse_symbol
+from forcedflow.server import Desk
+from forcedflow.server.desk import SourceState
 from forcedflow.units import DAY_MS
 
 SIM = {"symbol": "SIM", "venue": "sandbox"}
@@ -220,3 +222,24 @@ def test_metrics_count_paths_and_never_what_was_asked(client):
     text = client.get("/metrics").text
     assert 'forcedflow_requests_total{path="/api/v1/zones",status="200"}' in text
     assert "SIM" not in text
+
+
+def test_health_says_how_old_what_is_stored_is_at_the_present_moment(serving, market):
+    held, end_ms = market
+    for ago_ms in (0, DAY_MS):
+        client = serving(desk=Desk(held, lambda ago=ago_ms: end_ms - ago))
+        (source,) = client.get("/api/v1/health").json()["sources"]
+        assert (source["market"], source["badge"]) == ("sandbox SIM/USDT:USDT", "STORED")
+        assert 0 <= source["age_s"] < 3_600
+
+
+def test_health_tells_what_is_followed_live(serving, market):
+    held, end_ms = market
+    state = SourceState("sandbox SIM/USDT:USDT", "PARTIAL", None)
+    client = serving(desk=Desk(held, lambda: end_ms, sources=lambda: [state]))
+    found = client.get("/api/v1/health").json()
+    assert found["live"] is True
+    assert found["sources"] == [
+        {"market": "sandbox SIM/USDT:USDT", "badge": "PARTIAL", "age_s": None}
+    ]
+    assert found["freshness"] == {"age_s": None}

@@ -99,9 +99,10 @@ class Desk:
             return list(self.sources())
         now_ms = self.now_ms()
         return [
-            SourceState(f"{venue} {symbol}", "STORED", (now_ms - last_ms) / 1000)
-            for table, venue, symbol, _, last_ms in self.lake.spans()
-            if table == "open_interest"
+            SourceState(f"{venue} {symbol}", "STORED", max(now_ms - last_ms, 0) / 1000)
+            for table, venue, symbol, first_ms, last_ms in self.lake.spans()
+            # A bare coin names a sum over contracts, which is no market.
+            if table == "open_interest" and "/" in symbol and first_ms <= now_ms
         ]
 
     def simulated(self) -> bool:
