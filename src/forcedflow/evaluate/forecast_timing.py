@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from forcedflow.errors import NoDataError
 from forcedflow.evaluate.scorecard import Gain, Row
 from forcedflow.evaluate.signal_card import POOLED, Scope
 from forcedflow.evaluate.timing_walk import Walked, permuted_labels, stale_map, walk_timing
@@ -144,7 +145,7 @@ def score_timing(
     Raises
     ------
     NoDataError
-        If no market has a labelled hour in the first fit.
+        If no market has a labelled hour of any event in the first fit.
     """
     folds = walk_forward(fit_to_ms, from_ms, to_ms, refit_ms)
     names = (*INPUTS, CHOSEN)
@@ -159,7 +160,12 @@ def score_timing(
     for event, samples in laid.items():
         if not any(one.labels.known.any() for one in samples):
             continue  # forced closes, or a map, are held of none of these markets
-        walked = walk_timing(samples, folds, names, taught)
+        try:
+            walked = walk_timing(samples, folds, names, taught)
+        except NoDataError as error:
+            # One event may be known later than another: forced closes than open interest.
+            found.counted[event] = {"missing": str(error).split("\n", maxsplit=1)[0]}
+            continue
         card = _Card(list(tables), samples, walked, event, from_ms, to_ms)
         found.rows += card.rows()
         if placebos:
@@ -169,8 +175,10 @@ def score_timing(
             again = walk_timing(mixed, folds, ("climatology", "map"), taught)
             found.rows += _Card(list(tables), mixed, again, event, from_ms, to_ms).permuted()
         found.counted[event] = card.counted()
+    if found.counted and all("missing" in told for told in found.counted.values()):
+        raise NoDataError(next(iter(found.counted.values()))["missing"])
     for rule in rules:
-        if rule.name in found.counted:
+        if "event_days" in found.counted.get(rule.name, {}):
             found.counted[rule.name]["events_at_other_thresholds"] = {
                 other.name: sum(_events(own, other, from_ms, to_ms) for own in tables.values())
                 for other in rule.variants()

@@ -7,6 +7,7 @@ import math
 import pytest
 from tests.reference import forecast_timing as twin
 
+from forcedflow.errors import NoDataError
 from forcedflow.evaluate.forecast_timing import LEAST_EVENT_DAYS, score_timing
 from forcedflow.evaluate.scorecard import adjust
 from forcedflow.evaluate.signal_card import POOLED, Scope
@@ -79,6 +80,12 @@ def test_placebos_stand_beside_and_bear_no_p(timed):
     assert {row.baseline for row in timed.rows} >= {"stale_map", "price_history"}
     adjusted = adjust(timed.rows)
     assert all(row.p_adj is None for row in adjusted if row.p is None)
+
+
+def test_no_labelled_hour_before_the_end_of_the_fit_is_said():
+    early = twin.START_MS + DAY_MS
+    with pytest.raises(NoDataError, match="labelled"):
+        score_timing(TABLES, early, early, TO, (C2,), placebos=False)
 
 
 def test_what_it_rests_on_is_counted(timed):
