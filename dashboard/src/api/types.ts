@@ -20,7 +20,9 @@ export interface MarketEntry {
   from: string;
   to: string;
   age_s: number | null;
-  tick_size: number;
+  /** Null where no instrument of the venue is held. */
+  tick_size: number | null;
+  tables?: Record<string, { from: string; to: string }>;
 }
 
 export interface Markets {
@@ -60,6 +62,8 @@ export interface LadderSide {
   high: number[];
   cumulative_usd: number[];
   by_tier_usd: number[][];
+  /** Share of each bin that rests on the stated prior alone. */
+  prior_share: number[];
 }
 
 export interface Ladder extends Stated {
@@ -90,6 +94,8 @@ export interface SeriesSet {
     short_usd: (number | null)[];
   };
   cvd?: Timed & { delta: (number | null)[]; cvd: (number | null)[] };
+  cvd_spot?: Timed & { delta: (number | null)[]; cvd: (number | null)[] };
+  long_short_ratio?: Timed & { ratio: (number | null)[] };
   basis?: Timed & { basis: (number | null)[] };
 }
 

@@ -8,8 +8,11 @@ import type {
   Time,
 } from "lightweight-charts";
 
+import type { Series } from "../api/types";
+import type { Heat } from "../model/heat";
 import { usd } from "../model/nominal";
 import { bubbleRadius } from "../model/scale";
+import type { Side } from "../model/view";
 
 export interface Bubble {
   /** Place on the time axis: index of the column. */
@@ -83,4 +86,27 @@ export class BubblesPrimitive implements ISeriesPrimitive<Time> {
       }
     });
   }
+}
+
+/** Liquidations of every column, where the price was pushed to. */
+export function bubblesOf(series: Series, heat: Heat, side: Side): Bubble[] {
+  const held = series.series.liquidations;
+  if (!held) return [];
+  const found: Bubble[] = [];
+  for (const one of ["long", "short"] as const) {
+    if (side !== "both" && side !== one) continue;
+    const totals = new Map<number, number>();
+    const dollars = one === "long" ? held.long_usd : held.short_usd;
+    held.time_ms.forEach((end, i) => {
+      const value = dollars[i] ?? 0;
+      // A bar belongs where it ended, and one that ends on a border to the column before it.
+      const column = value > 0 ? heat.columnAt(end - 1) : null;
+      if (column !== null) totals.set(column, (totals.get(column) ?? 0) + value);
+    });
+    const pushed = one === "long" ? heat.candles.low : heat.candles.high;
+    for (const [column, total] of totals) {
+      found.push({ column, price: pushed[column]!, usd: total, side: one });
+    }
+  }
+  return found;
 }

@@ -1,226 +1,254 @@
-// The chart: candles over heat, clusters, profile, realised liquidations, sub-panes.
-import { effect } from "@preact/signals";
-import {
-  CandlestickSeries,
-  ColorType,
-  createChart,
-  CrosshairMode,
-  PriceScaleMode,
-  type IChartApi,
-  type ISeriesApi,
-  type Time,
-} from "lightweight-charts";
+// The chart in the page: toolbar, drawing, tooltip, keys, and what is said while there is no map.
+// In: the store. Out: `mountChart`, which follows the store until it is ended.
+import { computed, effect, untracked } from "@preact/signals";
+import { h, render } from "preact";
 
-import type { Ladder, Series, Zones } from "../api/types";
-import type { Heat } from "../model/heat";
-import { decimals, formatTime } from "../model/format";
-import { colourTable } from "../model/palette";
+import "./chart.css";
+import { ApiError } from "../api/client";
+import { formatPrice, formatTime, tickNear } from "../model/format";
+import type { Heat, HeatColumn } from "../model/heat";
+import { price, usd, type Usd } from "../model/nominal";
+import { csvOf } from "../model/csv";
+import { priceOfWords } from "../model/price_words";
+import { readAt } from "../model/reading";
 import { usdAtShare } from "../model/scale";
-import type { View } from "../model/view";
-import type { Store } from "../store/store";
-import { BubblesPrimitive, type Bubble } from "./bubbles_primitive";
-import { HeatPrimitive } from "./heat_primitive";
-import { PROFILE_WIDTH, ProfilePrimitive } from "./profile_primitive";
-import { SubPanes } from "./sub_panes";
-import { ZonesPrimitive } from "./zones_primitive";
-
-export interface ChartColours {
-  background: string;
-  text: string;
-  muted: string;
-  grid: string;
-  long: string;
-  short: string;
-  plate: string;
-  line: string;
-}
-
-/** The page's own colours, as its style sheet has them in the present theme. */
-export function coloursOf(element: HTMLElement): ChartColours {
-  const style = getComputedStyle(element);
-  const of = (name: string): string => style.getPropertyValue(`--${name}`).trim();
-  return {
-    background: of("background"),
-    text: of("text"),
-    muted: of("muted"),
-    grid: of("grid"),
-    long: of("long"),
-    short: of("short"),
-    plate: of("plate"),
-    line: of("line"),
-  };
-}
-
-export class HeatChart {
-  readonly chart: IChartApi;
-  readonly candles: ISeriesApi<"Candlestick", Time>;
-  readonly heat = new HeatPrimitive();
-  readonly zones = new ZonesPrimitive();
-  readonly profile = new ProfilePrimitive();
-  readonly bubbles = new BubblesPrimitive();
-  readonly panes: SubPanes;
-  private shown: Heat | null = null;
-  private colours: ChartColours;
-
-  constructor(private readonly element: HTMLElement) {
-    this.colours = coloursOf(element);
-    this.chart = createChart(element, {
-      autoSize: true,
-      crosshair: { mode: CrosshairMode.Normal },
-      timeScale: { timeVisible: true, rightOffset: 4, minBarSpacing: 0.4 },
-    });
-    this.candles = this.chart.addSeries(CandlestickSeries, {
-      priceLineVisible: true,
-      lastValueVisible: true,
-    });
-    for (const primitive of [this.heat, this.profile, this.bubbles, this.zones]) {
-      this.candles.attachPrimitive(primitive);
-    }
-    this.panes = new SubPanes(this.chart, this.colours);
-  }
-
-  /** Take on the page's present colours and a time zone. */
-  dress(zone: string, tickSize: number): void {
-    this.colours = coloursOf(this.element);
-    const { background, text, grid, long, short, muted } = this.colours;
-    this.chart.applyOptions({
-      layout: {
-        background: { type: ColorType.Solid, color: background },
-        textColor: text,
-        fontFamily: "Inter, system-ui, sans-serif",
-        fontSize: 11,
-        attributionLogo: true,
-        panes: { separatorColor: grid, enableResize: true },
-      },
-      grid: { vertLines: { color: grid }, horzLines: { color: grid } },
-      localization: { timeFormatter: (time: Time) => formatTime(Number(time) * 1000, zone) },
-      timeScale: {
-        borderColor: grid,
-        tickMarkFormatter: (time: Time) => tickWords(Number(time) * 1000, zone),
-      },
-      rightPriceScale: { borderColor: grid },
-    });
-    this.candles.applyOptions({
-      upColor: short,
-      downColor: long,
-      wickUpColor: short,
-      wickDownColor: long,
-      borderVisible: false,
-      priceLineColor: muted,
-      priceFormat: { type: "price", precision: decimals(tickSize), minMove: tickSize },
-    });
-    this.panes.recolour(this.colours);
-  }
-
-  showHeat(heat: Heat, view: View): void {
-    const anew = heat !== this.shown;
-    this.shown = heat;
-    if (anew) {
-      const { open, high, low, close } = heat.header.candles;
-      this.candles.setData(
-        heat.startMs.map((start, i) => ({
-          time: (start / 1000) as Time,
-          open: open[i]!,
-          high: high[i]!,
-          low: low[i]!,
-          close: close[i]!,
-        })),
-      );
-      this.chart.timeScale().fitContent();
-    }
-    this.candles.priceScale().applyOptions({
-      mode: view.linear ? PriceScaleMode.Normal : PriceScaleMode.Logarithmic,
-      scaleMargins: { top: 0.06, bottom: 0.06 },
-    });
-    const range = heat.range(0, heat.columns);
-    const look = {
-      table: colourTable(view.palette),
-      threshold: usdAtShare(view.threshold, range),
-    };
-    this.heat.show(heat, look, view.linear);
-  }
-
-  showZones(zones: Zones | null, view: View): void {
-    const wanted = zones && view.zones ? zones.zones : [];
-    const own = wanted.filter((zone) => view.side === "both" || zone.side === view.side);
-    this.zones.show(own, this.colours, view.bands, view.profile ? PROFILE_WIDTH : 0);
-  }
-
-  showLadder(ladder: Ladder | null, view: View): void {
-    const tiers = ladder?.tiers.map(() => true) ?? [];
-    this.profile.show(view.profile ? ladder : null, {
-      ...this.colours,
-      tiers,
-      side: view.side,
-      bands: view.bands,
-    });
-    // Candles end where the profile begins.
-    this.chart.timeScale().applyOptions({ rightOffset: view.profile ? 14 : 4 });
-  }
-
-  showSeries(series: Series | null, heat: Heat | null, view: View): void {
-    if (!series || !heat) return;
-    this.panes.show(series.series, heat.startMs, heat.stepMs);
-    const bubbles = view.bubbles ? bubblesOf(series, heat, view.side) : [];
-    this.bubbles.show(bubbles, this.colours);
-  }
-
-  remove(): void {
-    this.chart.remove();
-  }
-}
-
-/** Liquidations of every column, where the price was pushed to. */
-export function bubblesOf(series: Series, heat: Heat, side: View["side"]): Bubble[] {
-  const held = series.series.liquidations;
-  if (!held) return [];
-  const found: Bubble[] = [];
-  const { low, high } = heat.header.candles;
-  const totals = { long: new Map<number, number>(), short: new Map<number, number>() };
-  held.time_ms.forEach((end, i) => {
-    const column = Math.ceil((end - heat.startMs[0]!) / heat.stepMs) - 1;
-    if (column < 0 || column >= low.length) return;
-    for (const one of ["long", "short"] as const) {
-      const value = (one === "long" ? held.long_usd : held.short_usd)[i] ?? 0;
-      if (value > 0) totals[one].set(column, (totals[one].get(column) ?? 0) + value);
-    }
-  });
-  for (const one of ["long", "short"] as const) {
-    if (side !== "both" && side !== one) continue;
-    for (const [column, usd] of totals[one]) {
-      const price = (one === "long" ? low : high)[column]!;
-      found.push({ column, price, usd, side: one });
-    }
-  }
-  return found;
-}
-
-function tickWords(ms: number, zone: string): string {
-  const [day, hour] = formatTime(ms, zone).split(" ") as [string, string];
-  return hour === "00:00" ? day.slice(5) : hour;
-}
+import type { Held, Store } from "../store/store";
+import { readAnswers } from "./answers";
+import { coloursOf } from "./colours";
+import { listen } from "./gestures";
+import { HeatChart, sidesOf, tiersOf } from "./heat_chart";
+import { captioned, fileName, save, type Caption } from "./picture";
+import { Toolbar, type ToolbarActions } from "./toolbar";
+import { Tooltip } from "./tooltip";
 
 /** Put the chart into an element and keep it up with the store; ends with the returned function. */
 export function mountChart(element: HTMLElement, store: Store): () => void {
-  const drawn = new HeatChart(element);
-  drawn.panes.choose(["open_interest", "funding", "liquidations"]);
+  const bar = part(element, "chart-bar");
+  const stage = part(element, "chart-stage");
+  stage.tabIndex = 0;
+  stage.setAttribute("role", "application");
+  stage.setAttribute(
+    "aria-label",
+    "Heatmap. Arrows move, plus and minus scale time, shift and arrows scale prices, 0 shows all.",
+  );
+  const canvas = part(stage, "chart-canvas");
+  const legend = part(stage, "chart-legend");
+  const state = part(stage, "chart-state");
+  state.setAttribute("role", "status");
+  const drawn = new HeatChart(canvas);
+  const tooltip = new Tooltip(stage);
+
+  const span = computed((): readonly [Usd, Usd] => {
+    const heat = store.heat.value.value;
+    return heat ? heat.range(0, heat.columns) : [usd(1), usd(1)];
+  });
+  const threshold = computed(() => usdAtShare(store.view.value.threshold, [...span.value]));
+  const tickSize = computed(() => {
+    const known = store.market.value?.tick_size;
+    return known ?? tickNear(store.heat.value.value?.header.mark_price ?? 0);
+  });
+  const actions: ToolbarActions = {
+    refit: () => {
+      drawn.refit();
+    },
+    goTo: (words) => {
+      const mark = store.heat.peek().value?.header.mark_price;
+      const target = mark ? priceOfWords(words, price(mark)) : null;
+      if (target !== null) drawn.goTo(target);
+      return target !== null;
+    },
+    savePicture: () => {
+      savePicture(store, drawn, element);
+    },
+    saveTable: () => {
+      saveTable(store, drawn, threshold.peek());
+    },
+  };
+  render(h(Toolbar, { store, actions, span: () => span.value }), bar);
+
+  const follow = (): void => {
+    drawn.chart.subscribeCrosshairMove((event) => {
+      const heat = store.heat.peek().value;
+      const at = event.point && event.paneIndex === 0 ? drawn.candles.coordinateToPrice(event.point.y) : null;
+      const column = event.logical === undefined ? null : Math.round(event.logical);
+      drawn.panes.say(event.point && column !== null ? column : null);
+      if (!heat || !event.point || at === null || column === null) {
+        tooltip.hide();
+        return;
+      }
+      const view = store.view.peek();
+      const reading = readAt(heat, store.ladder.peek().value, column, price(at), tiersOf(view));
+      tooltip.show(reading, event.point, view.zone, tickSize.peek());
+    });
+  };
+  follow();
+
   const ends = [
+    readAnswers(store),
+    listen(stage, drawn, {
+      look: (change) => {
+        store.look(change);
+      },
+      view: () => store.view.peek(),
+      focusPrice: () => bar.querySelector<HTMLInputElement>("input[name=price]")?.focus(),
+      savePicture: actions.savePicture,
+      saveTable: actions.saveTable,
+    }),
     effect(() => {
       const { zone, theme } = store.view.value;
+      const tick = tickSize.value;
+      // The page's own effect sets the theme on the document; colours are read after it.
       void theme;
-      drawn.dress(zone, store.market.value?.tick_size ?? 0.01);
+      queueMicrotask(() => {
+        drawn.dress(zone, tick);
+        untracked(() => {
+          drawn.showZones(store.zones.value.value, store.view.value);
+          drawn.showLadder(store.ladder.value.value, store.view.value);
+        });
+      });
     }),
     effect(() => {
       const heat = store.heat.value.value;
       const view = store.view.value;
-      if (heat) drawn.showHeat(heat, view);
-      drawn.showZones(store.zones.value.value, view);
-      drawn.showLadder(store.ladder.value.value, view);
-      drawn.showSeries(store.series.value.value, heat, view);
+      if (heat) drawn.showHeat(heat, view, threshold.value);
+      stage.dataset.drawn = heat ? "1" : "0";
     }),
+    effect(() => {
+      drawn.showZones(store.zones.value.value, store.view.value);
+    }),
+    effect(() => {
+      drawn.showLadder(store.ladder.value.value, store.view.value);
+    }),
+    effect(() => {
+      drawn.showSeries(store.series.value.value, store.heat.value.value, store.view.value);
+    }),
+    effect(() => {
+      showState(state, store.heat.value);
+      legend.replaceChildren(...legendOf(store, tickSize.value));
+    }),
+    followLive(store, drawn),
   ];
+  const resized = new ResizeObserver(() => {
+    drawn.showLadder(store.ladder.peek().value, store.view.peek());
+    drawn.showZones(store.zones.peek().value, store.view.peek());
+  });
+  resized.observe(stage);
   return () => {
+    resized.disconnect();
     for (const end of ends) end();
+    render(null, bar);
+    tooltip.remove();
     drawn.remove();
+    element.replaceChildren();
   };
+}
+
+/** Lay live columns on the map as bars close; a replay shows the past and takes none. */
+function followLive(store: Store, drawn: HeatChart): () => void {
+  return effect(() => {
+    void store.beats.value;
+    untracked(() => {
+      const heat = store.heat.value.value;
+      const last = store.lastEvent;
+      const view = store.view.value;
+      if (!heat || !last || last.kind !== "update" || view.at !== null) return;
+      const { market, payload } = last.event;
+      if (market?.venue !== heat.header.venue || market.symbol !== heat.header.symbol) return;
+      const { column } = payload as { column: HeatColumn | null };
+      // Live columns count every tier: a map of some of them is read anew instead.
+      if (!column || view.tiers.length > 0) return;
+      if (heat.append(column) !== "refused") drawn.updateLast(heat);
+    });
+  });
+}
+
+function part(parent: HTMLElement, name: string): HTMLDivElement {
+  const element = document.createElement("div");
+  element.className = name;
+  parent.append(element);
+  return element;
+}
+
+function words(kind: string, text: string): HTMLElement {
+  const element = document.createElement("span");
+  element.className = kind;
+  element.textContent = text;
+  return element;
+}
+
+function legendOf(store: Store, tickSize: number): HTMLElement[] {
+  const heat = store.heat.value.value;
+  if (!heat) return [];
+  const { symbol, venue, model_words: model, simulated, mark_price: mark } = heat.header;
+  const view = store.view.value;
+  const found = [
+    words("legend-symbol", symbol),
+    words("legend-venue", venue),
+    words("legend-price", formatPrice(mark, tickSize)),
+  ];
+  if (simulated) found.push(words("legend-mark", "SIMULATED"));
+  if (view.at !== null) found.push(words("legend-mark", `REPLAY ${formatTime(view.at, view.zone)}`));
+  found.push(words("legend-model", model));
+  return found;
+}
+
+/** Say what is going on while no map can be shown, and what mends it. */
+function showState(state: HTMLElement, held: Held<Heat>): void {
+  const { error, loading, value } = held;
+  state.dataset.kind = error ? "error" : loading ? "loading" : value ? "none" : "empty";
+  if (error) {
+    const hint = error instanceof ApiError ? error.hint : null;
+    const found = [words("state-title", "No map"), words("state-words", error.message)];
+    if (hint) found.push(words("state-hint", hint));
+    state.replaceChildren(...found);
+  } else if (loading && !value) {
+    state.replaceChildren(words("state-title", "Building the map"), words("state-words", "The first time takes some seconds."));
+  } else if (loading) {
+    state.replaceChildren(words("state-busy", "reading …"));
+  } else {
+    state.replaceChildren();
+  }
+}
+
+function marksOf(store: Store, heat: Heat): string[] {
+  const marks = heat.header.simulated ? ["SIMULATED"] : [];
+  return store.view.peek().at === null ? marks : [...marks, "REPLAY"];
+}
+
+function nameOf(heat: Heat, store: Store): string[] {
+  const { venue, symbol, known_to: known, simulated } = heat.header;
+  const base = symbol.split(":")[0] ?? symbol;
+  const kind = simulated ? ["simulated"] : [];
+  return ["forcedflow", ...kind, venue, base, store.view.peek().range, known.replace(/:\d\d(\.\d+)?Z$/, "")];
+}
+
+function savePicture(store: Store, drawn: HeatChart, element: HTMLElement): void {
+  const heat = store.heat.peek().value;
+  if (!heat) return;
+  const { symbol, venue, known_to: known, model_words: model, mark_price: mark } = heat.header;
+  const { zone, range } = store.view.peek();
+  const tick = store.market.peek()?.tick_size ?? tickNear(mark);
+  const caption: Caption = {
+    title: `${symbol} · ${venue} · ${formatPrice(mark, tick)}`,
+    about: `known to ${formatTime(Date.parse(known), zone)} ${zone} · ${range} · ${model}`,
+    marks: marksOf(store, heat),
+  };
+  const { background, text, muted, second } = coloursOf(element);
+  const picture = captioned(
+    drawn.chart.takeScreenshot(true),
+    caption,
+    { background, text, muted, warn: second },
+    window.devicePixelRatio,
+  );
+  picture.toBlob((blob) => {
+    if (blob) save(blob, `${fileName(nameOf(heat, store))}.png`);
+  }, "image/png");
+}
+
+function saveTable(store: Store, drawn: HeatChart, threshold: Usd): void {
+  const heat = store.heat.peek().value;
+  const visible = drawn.visible();
+  if (!heat || !visible) return;
+  const text = csvOf(heat, { ...visible, threshold, sides: sidesOf(store.view.peek()) });
+  save(new Blob([text], { type: "text/csv" }), `${fileName(nameOf(heat, store))}.csv`);
 }

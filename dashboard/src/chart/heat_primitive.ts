@@ -1,9 +1,11 @@
 // The heatmap behind the candles: coloured once into a bitmap, drawn with one call per frame.
 import type { CanvasRenderingTarget2D } from "fancy-canvas";
 import type {
+  AutoscaleInfo,
   IPrimitivePaneRenderer,
   IPrimitivePaneView,
   ISeriesPrimitive,
+  Logical,
   SeriesAttachedParameter,
   Time,
 } from "lightweight-charts";
@@ -14,8 +16,12 @@ import { bin, usd, type Usd } from "../model/nominal";
 /** Strips that stand in for a curve where the price axis is linear: bins are even in log price. */
 const STRIPS = 32;
 
+/** Share of the visible prices' span that is kept free above and below for what stands there. */
+const ROOM = 0.45;
+
 export interface HeatLook {
   table: Uint8ClampedArray;
+  sides: readonly ("long" | "short")[];
   /** Cells of less are not drawn. */
   threshold: Usd;
 }
@@ -36,7 +42,7 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
 
   constructor(
     private heat: Heat | null = null,
-    private look: HeatLook = { table: new Uint8ClampedArray(1024), threshold: usd(0) },
+    private look: HeatLook = { table: new Uint8ClampedArray(1024), sides: [], threshold: usd(0) },
     private linear = false,
   ) {}
 
@@ -52,6 +58,28 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
 
   paneViews(): readonly IPrimitivePaneView[] {
     return [this.view];
+  }
+
+  /** Not the candles alone: what stands beyond them is what a person came for. */
+  autoscaleInfo(from: Logical, to: Logical): AutoscaleInfo | null {
+    const { heat } = this;
+    if (!heat) return null;
+    const { low, high } = heat.candles;
+    let [least, most] = [Infinity, 0];
+    const end = Math.min(heat.columns - 1, Math.ceil(to));
+    for (let column = Math.max(0, Math.floor(from)); column <= end; column += 1) {
+      least = Math.min(least, low[column]!);
+      most = Math.max(most, high[column]!);
+    }
+    if (!(least > 0) || !(most >= least)) return null;
+    const room = Math.max(ROOM * Math.log(most / least), 0.012);
+    const [bottom, top] = [heat.priceOf(bin(0)), heat.priceOf(bin(heat.bins))];
+    return {
+      priceRange: {
+        minValue: Math.min(least, Math.max(bottom, least * Math.exp(-room))),
+        maxValue: Math.max(most, Math.min(top, most * Math.exp(room))),
+      },
+    };
   }
 
   show(heat: Heat | null, look: HeatLook, linear: boolean): void {
@@ -95,6 +123,8 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
     for (let column = from; column < to; column += 1) {
       const cut = heat.byteFor(this.look.threshold, column);
       for (let plane = 0; plane < heat.planes.length; plane += 1) {
+        const name = heat.planes[plane];
+        if (name !== "both" && !this.look.sides.some((side) => side === name)) continue;
         const bytes = heat.plane(plane);
         const start = column * bins;
         for (let row = 0; row < bins; row += 1) {

@@ -10,7 +10,10 @@ import type {
 
 import type { Ladder, LadderSide } from "../api/types";
 
-export const PROFILE_WIDTH = 150;
+/** How wide a profile may be on a chart so wide. [px] */
+export function profileWidth(chart: number): number {
+  return Math.round(Math.min(150, Math.max(64, 0.14 * chart)));
+}
 
 export interface ProfileLook {
   long: string;
@@ -20,6 +23,8 @@ export interface ProfileLook {
   side: "both" | "long" | "short";
   bands: boolean;
   plate: string;
+  /** [px] */
+  width: number;
 }
 
 export class ProfilePrimitive implements ISeriesPrimitive<Time> {
@@ -58,17 +63,17 @@ export class ProfilePrimitive implements ISeriesPrimitive<Time> {
     if (!ladder || !look || !attachedTo) return;
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       const right = mediaSize.width;
-      const left = right - PROFILE_WIDTH;
+      const left = right - look.width;
       context.fillStyle = look.plate;
       context.globalAlpha = 0.55;
-      context.fillRect(left, 0, PROFILE_WIDTH, mediaSize.height);
+      context.fillRect(left, 0, look.width, mediaSize.height);
       context.globalAlpha = 1;
       const sides = (["long", "short"] as const).filter(
         (side) => look.side === "both" || look.side === side,
       );
       const totals = sides.map((side) => shownUsd(ladder.sides[side], look.tiers));
       const most = Math.max(1, ...totals.flat());
-      const room = PROFILE_WIDTH - 8;
+      const room = look.width - 8;
       sides.forEach((side, index) => {
         const one = ladder.sides[side];
         const colour = side === "long" ? look.long : look.short;

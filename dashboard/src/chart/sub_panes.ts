@@ -1,5 +1,7 @@
 // What lies beneath the candles on the same time axis: open interest, funding, flow, liquidations.
+// In: the series' answer and the columns' times. Out: panes of the chart. [USD, %, base coins]
 import {
+  BaselineSeries,
   HistogramSeries,
   LineSeries,
   type IChartApi,
@@ -8,33 +10,141 @@ import {
   type WhitespaceData,
 } from "lightweight-charts";
 
-import type { SeriesSet } from "../api/types";
-import { formatUsd } from "../model/format";
+import type { Series, SeriesSet } from "../api/types";
+import { formatSignedPercent, formatUsd } from "../model/format";
+import { PANES, type PaneName } from "../model/view";
+import { PaneLabel, type Word } from "./pane_label";
 
-export type PaneName = "open_interest" | "funding" | "cvd" | "liquidations";
-
-export const PANES: readonly (readonly [PaneName, string])[] = [
-  ["open_interest", "Open interest"],
-  ["funding", "Funding per 8 h"],
-  ["cvd", "CVD"],
-  ["liquidations", "Liquidations"],
-];
+export const TITLES: Record<PaneName, string> = {
+  open_interest: "Open interest",
+  funding: "Funding per 8 h",
+  cvd: "CVD",
+  liquidations: "Realised liquidations",
+  long_short_ratio: "Longs to shorts, accounts",
+  basis: "Basis over spot",
+};
 
 export interface PaneColours {
   line: string;
+  accent: string;
+  second: string;
   long: string;
   short: string;
+  text: string;
   muted: string;
 }
 
 type Point = { time: Time; value: number } | WhitespaceData<Time>;
-type AnySeries = ISeriesApi<"Line", Time> | ISeriesApi<"Histogram", Time>;
+type Kind = "Line" | "Histogram" | "Baseline";
+type AnySeries = ISeriesApi<Kind, Time>;
 
-const HEIGHT = 0.16;
+/** One line of a pane: what it is called, which colour, how its figures are written. */
+interface Line {
+  name: string;
+  kind: Kind;
+  colour: (colours: PaneColours) => string;
+  write: (value: number) => string;
+  points: (held: SeriesSet, starts: readonly number[], stepMs: number) => Point[];
+}
+
+interface Shown {
+  label: PaneLabel;
+  series: AnySeries[];
+}
+
+// Funding settles every 8 hours at most of the venues, and holds until the next time.
+const FUNDING_HELD_MS = 9 * 3_600_000;
+const coins = (value: number): string => formatUsd(value).replace("$", "");
+const perEight = (held: SeriesSet): (number | null)[] | undefined =>
+  held.funding?.funding_rate.map((rate, i) => {
+    const hours = held.funding?.interval_hours[i];
+    return hours ? (rate * 8 * 100) / hours : null;
+  });
+const percents = (values: readonly (number | null)[] | undefined): Figures =>
+  values?.map((value) => (value === null ? null : value * 100));
+
+const LINES: Record<PaneName, readonly Line[]> = {
+  open_interest: [
+    {
+      name: "",
+      kind: "Line",
+      colour: ({ accent }) => accent,
+      write: formatUsd,
+      points: ({ open_interest: of }, starts, step) =>
+        last(starts, step, of?.time_ms, of?.open_interest_usd),
+    },
+  ],
+  funding: [
+    {
+      name: "",
+      kind: "Baseline",
+      colour: ({ accent }) => accent,
+      write: (value) => formatSignedPercent(value, 4),
+      points: (held, starts, step) =>
+        last(starts, step, held.funding?.time_ms, perEight(held), FUNDING_HELD_MS),
+    },
+  ],
+  cvd: [
+    {
+      name: "perpetual",
+      kind: "Line",
+      colour: ({ accent }) => accent,
+      write: coins,
+      points: ({ cvd }, starts, step) => last(starts, step, cvd?.time_ms, cvd?.cvd),
+    },
+    {
+      name: "spot",
+      kind: "Line",
+      colour: ({ second }) => second,
+      write: coins,
+      points: ({ cvd_spot: spot }, starts, step) => last(starts, step, spot?.time_ms, spot?.cvd),
+    },
+  ],
+  liquidations: [
+    {
+      name: "longs",
+      kind: "Histogram",
+      colour: ({ long }) => long,
+      write: (value) => formatUsd(Math.abs(value)),
+      points: ({ liquidations: of }, starts, step) =>
+        sums(starts, step, of?.time_ms, of?.long_usd, -1),
+    },
+    {
+      name: "shorts",
+      kind: "Histogram",
+      colour: ({ short }) => short,
+      write: formatUsd,
+      points: ({ liquidations: of }, starts, step) =>
+        sums(starts, step, of?.time_ms, of?.short_usd, 1),
+    },
+  ],
+  long_short_ratio: [
+    {
+      name: "",
+      kind: "Line",
+      colour: ({ accent }) => accent,
+      write: (value) => value.toFixed(2),
+      points: ({ long_short_ratio: of }, starts, step) =>
+        last(starts, step, of?.time_ms, of?.ratio, 3_600_000),
+    },
+  ],
+  basis: [
+    {
+      name: "",
+      kind: "Baseline",
+      colour: ({ accent }) => accent,
+      write: (value) => formatSignedPercent(value, 3),
+      points: ({ basis: of }, starts, step) => last(starts, step, of?.time_ms, percents(of?.basis)),
+    },
+  ],
+};
+
+const STRETCH = 0.17;
 
 /** Panes that are shown, each with the series in it. */
 export class SubPanes {
-  private readonly shown = new Map<PaneName, AnySeries[]>();
+  private readonly shown = new Map<PaneName, Shown>();
+  private held: Series | null = null;
 
   constructor(
     private readonly chart: IChartApi,
@@ -47,62 +157,115 @@ export class SubPanes {
 
   /** Show exactly these panes, in the order that all are listed in. */
   choose(names: readonly PaneName[]): void {
-    for (const series of [...this.shown.values()].flat()) this.chart.removeSeries(series);
+    if (names.join() === this.names.join()) return;
+    for (const { series } of this.shown.values()) {
+      for (const one of series) this.chart.removeSeries(one);
+    }
     this.shown.clear();
-    PANES.filter(([name]) => names.includes(name)).forEach(([name, title], place) => {
-      this.shown.set(name, this.make(name, title, place + 1));
-      this.chart.panes()[place + 1]?.setStretchFactor(HEIGHT);
+    PANES.filter((name) => names.includes(name)).forEach((name, place) => {
+      const series = LINES[name].map((line) => this.make(line, place + 1));
+      const label = new PaneLabel();
+      const pane = this.chart.panes()[place + 1]!;
+      pane.attachPrimitive(label);
+      pane.setStretchFactor(STRETCH);
+      this.shown.set(name, { label, series });
     });
     this.chart.panes()[0]?.setStretchFactor(1);
+    this.say(null);
   }
 
   recolour(colours: PaneColours): void {
     this.colours = colours;
+    for (const [name, { series }] of this.shown) {
+      LINES[name].forEach((line, i) => {
+        series[i]?.applyOptions(optionsOf(line, colours));
+      });
+    }
+    this.say(null);
   }
 
   /** Lay what is held on the candles' own times; a bar without a figure is a gap, not a zero. */
-  show(held: SeriesSet, starts: readonly number[], stepMs: number): void {
-    const put = (name: PaneName, index: number, points: Point[]): void => {
-      const series = this.shown.get(name)?.[index];
-      if (series) series.setData(points as never);
-    };
-    const interest = held.open_interest;
-    put("open_interest", 0, last(starts, stepMs, interest?.time_ms, interest?.open_interest_usd));
-    const funding = held.funding;
-    const perEight = funding?.funding_rate.map((rate, i) => {
-      const hours = funding.interval_hours[i];
-      return hours ? (rate * 8 * 100) / hours : null;
-    });
-    put("funding", 0, last(starts, stepMs, funding?.time_ms, perEight, 9 * 3_600_000));
-    put("cvd", 0, last(starts, stepMs, held.cvd?.time_ms, held.cvd?.cvd));
-    const forced = held.liquidations;
-    put("liquidations", 0, sums(starts, stepMs, forced?.time_ms, forced?.long_usd, -1));
-    put("liquidations", 1, sums(starts, stepMs, forced?.time_ms, forced?.short_usd, 1));
+  show(held: Series, starts: readonly number[], stepMs: number): void {
+    this.held = held;
+    for (const [name, { series }] of this.shown) {
+      LINES[name].forEach((line, i) => {
+        series[i]?.setData(line.points(held.series, starts, stepMs) as never);
+      });
+    }
+    this.say(null);
   }
 
-  private make(name: PaneName, title: string, pane: number): AnySeries[] {
-    const common = { priceLineVisible: false, lastValueVisible: true, title };
-    const usd = { type: "custom" as const, formatter: (v: number) => formatUsd(Math.abs(v)) };
-    if (name === "liquidations") {
-      return [
-        this.chart.addSeries(
-          HistogramSeries,
-          { ...common, title: "Longs liquidated", color: this.colours.long, priceFormat: usd },
-          pane,
-        ),
-        this.chart.addSeries(
-          HistogramSeries,
-          { ...common, title: "Shorts liquidated", color: this.colours.short, priceFormat: usd },
-          pane,
-        ),
-      ];
+  /** Write each pane's name, and its figures at a column; the newest where none is pointed at. */
+  say(column: number | null): void {
+    for (const [name, { label, series }] of this.shown) {
+      const words: Word[] = [{ text: TITLES[name], colour: this.colours.muted }];
+      let found = false;
+      LINES[name].forEach((line, i) => {
+        const value = valueAt(series[i]!, column);
+        found ||= series[i]!.data().some((point) => "value" in point);
+        if (line.name) words.push({ text: line.name, colour: this.colours.muted });
+        const text = value === null ? "–" : line.write(value);
+        words.push({ text, colour: line.colour(this.colours) });
+      });
+      if (!found) {
+        words.splice(1, words.length, { text: this.why(name), colour: this.colours.muted });
+      } else if (name === "liquidations") {
+        const { completeness } = this.held?.series.liquidations ?? {};
+        if (completeness) words.push({ text: `(${completeness} feed)`, colour: this.colours.muted });
+      }
+      label.say(words);
     }
-    const percent = { type: "custom" as const, formatter: (v: number) => `${v.toFixed(4)} %` };
-    const coins = { type: "volume" as const };
-    const priceFormat = name === "funding" ? percent : name === "cvd" ? coins : usd;
-    const options = { ...common, color: this.colours.line, lineWidth: 2 as const, priceFormat };
-    return [this.chart.addSeries(LineSeries, options, pane)];
   }
+
+  private why(name: PaneName): string {
+    if (!this.held) return "";
+    return this.held.missing[name] ?? "none is held in this range";
+  }
+
+  private make(line: Line, pane: number): AnySeries {
+    const options = optionsOf(line, this.colours);
+    if (line.kind === "Histogram") return this.chart.addSeries(HistogramSeries, options, pane);
+    if (line.kind === "Baseline") return this.chart.addSeries(BaselineSeries, options, pane);
+    return this.chart.addSeries(LineSeries, options, pane);
+  }
+}
+
+function optionsOf(line: Line, colours: PaneColours): object {
+  const colour = line.colour(colours);
+  const clear = `${colours.short}00`;
+  return {
+    priceLineVisible: false,
+    lastValueVisible: false,
+    crosshairMarkerVisible: false,
+    lineWidth: 1.5,
+    color: colour,
+    priceFormat: { type: "custom", formatter: line.write, minMove: 1e-6 },
+    ...(line.kind === "Baseline"
+      ? {
+          baseValue: { type: "price", price: 0 },
+          topLineColor: colours.short,
+          bottomLineColor: colours.long,
+          topFillColor1: `${colours.short}33`,
+          topFillColor2: clear,
+          bottomFillColor1: `${colours.long}00`,
+          bottomFillColor2: `${colours.long}33`,
+        }
+      : {}),
+  };
+}
+
+/** A series' figure at a column, or its newest. */
+function valueAt(series: AnySeries, column: number | null): number | null {
+  if (column !== null) {
+    const point = series.dataByIndex(column as never);
+    return point && "value" in point ? point.value : null;
+  }
+  const points = series.data();
+  for (let place = points.length - 1; place >= 0; place -= 1) {
+    const point = points[place]!;
+    if ("value" in point) return point.value;
+  }
+  return null;
 }
 
 type Figures = readonly (number | null)[] | undefined;

@@ -25,6 +25,16 @@ function threeFigures(value: number): string {
   return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 }
 
+/**
+ * A tick size where the venue's own is not held: six figures of the price, a power of ten.
+ *
+ * Some lakes hold prices without the instruments they belong to.
+ */
+export function tickNear(value: number): number {
+  if (!(value > 0) || !Number.isFinite(value)) return 0.01;
+  return 10 ** Math.min(0, Math.floor(Math.log10(value)) - 5);
+}
+
 /** With the decimals of the tick size and thousands apart. */
 export function formatPrice(value: Price | number | null, tickSize: number): string {
   if (value === null || !Number.isFinite(value)) return "–";
@@ -69,17 +79,29 @@ export function formatAge(seconds: number | null): string {
   return `${(seconds / 86400).toFixed(1)} d`;
 }
 
+// Making one costs more than a frame may; a page knows few zones.
+const CLOCKS = new Map<string, Intl.DateTimeFormat>();
+
+function clockOf(zone: string): Intl.DateTimeFormat {
+  let clock = CLOCKS.get(zone);
+  if (!clock) {
+    clock = new Intl.DateTimeFormat("en-CA", {
+      timeZone: zone,
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+    });
+    CLOCKS.set(zone, clock);
+  }
+  return clock;
+}
+
 /** A moment in a time zone, to the minute. */
 export function formatTime(ms: number, zone: string): string {
-  const parts = new Intl.DateTimeFormat("en-CA", {
-    timeZone: zone,
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
-  }).formatToParts(ms);
+  const parts = clockOf(zone).formatToParts(ms);
   const of = (type: string): string => parts.find((part) => part.type === type)?.value ?? "";
   return `${of("year")}-${of("month")}-${of("day")} ${of("hour")}:${of("minute")}`;
 }

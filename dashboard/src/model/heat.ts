@@ -30,13 +30,16 @@ export interface HeatHeader {
   freshness: { age_s?: number | null; [key: string]: unknown };
 }
 
-/** One live column, as the event stream sends it. */
+/** One live column, as the event stream sends it: a byte a cell and side, the lowest price first. */
 export interface HeatColumn {
   start_ms: number;
   end_ms: number;
+  /** Open, high, low, close of the mark price. */
+  candle: readonly [number, number, number, number];
   even_usd: number;
   lowest_price: number;
-  cells: Uint8Array;
+  bin_log_width: number;
+  sides_base64: { long: string; short: string };
 }
 
 /**
@@ -57,6 +60,7 @@ export class Heat {
   columns: number;
   startMs: number[];
   even: number[];
+  readonly candles: { open: number[]; high: number[]; low: number[]; close: number[] };
   private cells: Uint8Array[];
 
   constructor(
@@ -80,6 +84,8 @@ export class Heat {
     this.brightest = header.brightest;
     this.startMs = [...header.start_ms];
     this.even = [...header.even_usd];
+    const { open, high, low, close } = header.candles;
+    this.candles = { open: [...open], high: [...high], low: [...low], close: [...close] };
     this.cells = header.planes.map((_, plane) => cells.slice(plane * size, (plane + 1) * size));
   }
 
@@ -144,34 +150,95 @@ export class Heat {
     return this.cells[index]!;
   }
 
+  /** The byte that stands for so many dollars in a column. */
+  byteOf(value: Usd, column: number): number {
+    const faintest = (this.even[column] ?? 0) * this.darkest;
+    if (!(value > faintest) || !(faintest > 0)) return 0;
+    const place = (255 * Math.log(value / faintest)) / Math.log(this.brightest / this.darkest);
+    return Math.min(255, Math.max(1, Math.round(place)));
+  }
+
+  /** Whether a time lies within a column: its place, else null. */
+  columnAt(ms: number): number | null {
+    let [low, high] = [0, this.columns];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.startMs[middle]! <= ms) low = middle + 1;
+      else high = middle;
+    }
+    const found = low - 1;
+    return found >= 0 && ms < this.startMs[found]! + this.stepMs ? found : null;
+  }
+
   /**
-   * Put a live column at the end, or over the last one if it is the same one.
+   * Put a live column at the end, or over the last one if it ends within that.
    *
-   * A column on a grid that has since moved is laid on this one by whole bins; what falls beyond
-   * its ends is left out until the map is read again.
+   * Live bins are laid on this map's own, dollars added up where this map's are wider; what falls
+   * beyond its ends is left out until the map is read again. A column older than the last is not
+   * taken: the past does not change.
    */
-  append(column: HeatColumn, plane = 0): "replaced" | "added" {
-    const last = this.startMs[this.columns - 1];
-    const same = last === column.start_ms;
-    if (!same) {
+  append(column: HeatColumn): "replaced" | "added" | "refused" {
+    const last = this.startMs[this.columns - 1] ?? 0;
+    const start = Math.floor((column.end_ms - 1) / this.stepMs) * this.stepMs;
+    if (start < last && column.end_ms <= last) return "refused";
+    const added = start > last;
+    const even = (column.even_usd * this.width) / column.bin_log_width;
+    const [open, high, low, close] = column.candle;
+    if (added) {
       this.columns += 1;
-      this.startMs.push(column.start_ms);
-      this.even.push(column.even_usd);
+      this.startMs.push(start);
+      this.even.push(even);
+      this.candles.open.push(open);
+      this.candles.high.push(high);
+      this.candles.low.push(low);
+      this.candles.close.push(close);
       this.cells = this.cells.map((old) => {
         const grown = new Uint8Array(this.columns * this.bins);
         grown.set(old);
         return grown;
       });
     } else {
-      this.even[this.columns - 1] = column.even_usd;
+      const place = this.columns - 1;
+      this.even[place] = even;
+      this.candles.high[place] = Math.max(this.candles.high[place]!, high);
+      this.candles.low[place] = Math.min(this.candles.low[place]!, low);
+      this.candles.close[place] = close;
     }
-    const shift = Math.round(Math.log(column.lowest_price / this.lowest) / this.width);
-    const target = this.cells[plane]!.subarray((this.columns - 1) * this.bins);
-    target.fill(0);
-    for (let index = 0; index < column.cells.length; index += 1) {
-      const place = index + shift;
-      if (place >= 0 && place < this.bins) target[place] = column.cells[index]!;
-    }
-    return same ? "replaced" : "added";
+    const planes = this.planes.map((name) =>
+      name === "both" ? (["long", "short"] as const) : ([name as "long" | "short"] as const),
+    );
+    planes.forEach((sides, plane) => {
+      this.lay(plane, this.dollarsOf(column, sides));
+    });
+    return added ? "added" : "replaced";
   }
+
+  private dollarsOf(column: HeatColumn, sides: readonly ("long" | "short")[]): Float64Array {
+    const dollars = new Float64Array(this.bins);
+    const faintest = column.even_usd * this.darkest;
+    const growth = Math.log(this.brightest / this.darkest) / 255;
+    for (const side of sides) {
+      const bytes = bytesOf(column.sides_base64[side]);
+      for (let index = 0; index < bytes.length; index += 1) {
+        const byte = bytes[index]!;
+        if (byte === 0) continue;
+        const middle = column.lowest_price * Math.exp((index + 0.5) * column.bin_log_width);
+        const place = this.binOf(price(middle));
+        if (place !== null) dollars[place]! += faintest * Math.exp(byte * growth);
+      }
+    }
+    return dollars;
+  }
+
+  private lay(plane: number, dollars: Float64Array): void {
+    const column = this.columns - 1;
+    const target = this.cells[plane]!.subarray(column * this.bins);
+    for (let index = 0; index < this.bins; index += 1) {
+      target[index] = this.byteOf(usd(dollars[index]!), column);
+    }
+  }
+}
+
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }

@@ -6,6 +6,17 @@ export type Range = (typeof RANGES)[number];
 export type Side = "both" | "long" | "short";
 export type Model = "auto" | "prior" | "calibrated";
 export type Theme = "dark" | "light";
+export const PANES = [
+  "open_interest",
+  "funding",
+  "cvd",
+  "liquidations",
+  "long_short_ratio",
+  "basis",
+] as const;
+export type PaneName = (typeof PANES)[number];
+/** Leverage tiers by their place, as the server numbers them. */
+export const TIERS = ["≤5×", "5–10×", "10–25×", "25–50×", ">50×"] as const;
 
 export interface View {
   venue: string;
@@ -22,6 +33,9 @@ export interface View {
   bubbles: boolean;
   profile: boolean;
   zones: boolean;
+  /** Places in `TIERS` that are counted; none means all. */
+  tiers: readonly number[];
+  panes: readonly PaneName[];
   /** A past moment, UTC ms; null for now. */
   at: number | null;
   zone: string;
@@ -41,6 +55,8 @@ export const FIRST_VIEW: View = {
   bubbles: true,
   profile: true,
   zones: true,
+  tiers: [],
+  panes: ["open_interest", "funding", "liquidations"],
   at: null,
   zone: "UTC",
 };
@@ -61,6 +77,8 @@ export function toLink(view: View): string {
   if (view.threshold !== FIRST_VIEW.threshold) {
     pairs.set("threshold", String(Math.round(view.threshold * 1000) / 1000));
   }
+  if (view.tiers.length > 0) pairs.set("tiers", view.tiers.join(","));
+  if (view.panes.join() !== FIRST_VIEW.panes.join()) pairs.set("panes", view.panes.join(","));
   if (view.at !== null) pairs.set("at", new Date(view.at).toISOString());
   return pairs.toString();
 }
@@ -82,6 +100,13 @@ export function fromLink(link: string): View {
   }
   const threshold = Number(pairs.get("threshold") ?? NaN);
   if (threshold >= 0 && threshold <= 1) view.threshold = threshold;
+  view.tiers = TIERS.map((_, place) => place).filter((place) =>
+    list(pairs.get("tiers")).includes(String(place)),
+  );
+  if (pairs.has("panes")) {
+    const said = list(pairs.get("panes"));
+    view.panes = PANES.filter((pane) => said.includes(pane));
+  }
   const at = Date.parse(pairs.get("at") ?? "");
   view.at = Number.isFinite(at) ? at : null;
   view.zone = knownZone(pairs.get("zone")) ?? view.zone;
@@ -90,6 +115,10 @@ export function fromLink(link: string): View {
 
 function oneOf<T extends string>(said: string | null, known: readonly T[], otherwise: T): T {
   return known.find((one) => one === said) ?? otherwise;
+}
+
+function list(said: string | null): string[] {
+  return (said ?? "").split(",");
 }
 
 function knownZone(zone: string | null): string | null {

@@ -65,20 +65,44 @@ describe("a heatmap", () => {
     expect(most).toBeCloseTo(heat.usdOf(20, 1));
   });
 
+  const live = (bytes: number[], more: object = {}) => ({
+    start_ms: 900_000,
+    end_ms: 1_200_000,
+    candle: [100, 103, 99, 101] as const,
+    even_usd: 1000,
+    lowest_price: 100 * Math.exp(0.01),
+    bin_log_width: 0.01,
+    sides_base64: { long: btoa(String.fromCharCode(...bytes)), short: "" },
+    ...more,
+  });
+
   it("takes a live column twice without growing twice, on a grid that moved", () => {
     const heat = new Heat(header(), cells);
-    const column = {
-      start_ms: 900_000,
-      end_ms: 1_200_000,
-      even_usd: 1000,
-      lowest_price: 100 * Math.exp(0.01),
-      cells: Uint8Array.from([9, 8, 7, 6]),
-    };
-    expect(heat.append(column)).toBe("added");
-    expect(heat.append({ ...column, cells: Uint8Array.from([1, 2, 3, 4]) })).toBe("replaced");
+    expect(heat.append(live([9, 8, 7, 6]))).toBe("added");
+    expect(heat.append(live([1, 2, 3, 4], { end_ms: 1_100_000 }))).toBe("replaced");
     expect(heat.columns).toBe(4);
     expect([0, 1, 2, 3].map((index) => heat.byte(0, 3, bin(index)))).toEqual([0, 1, 2, 3]);
     expect(heat.byte(0, 0, bin(3))).toBe(255);
+  });
+
+  it("keeps the dollars of a live column whose bins are finer", () => {
+    const heat = new Heat(header(), cells);
+    const fine = { bin_log_width: 0.005, lowest_price: 100, even_usd: 500 };
+    heat.append(live([128, 128], fine));
+    const each = 500 * 0.1 * 100 ** (128 / 255);
+    expect(heat.usdAt(0, 3, bin(0)) / (2 * each)).toBeCloseTo(1, 1);
+    expect(heat.byte(0, 3, bin(1))).toBe(0);
+  });
+
+  it("lets a live bar widen the candle it lies in, and refuses one that is past", () => {
+    const held = header();
+    held.candles = { open: [1, 1, 100], high: [1, 1, 101], low: [1, 1, 99.5], close: [1, 1, 100] };
+    const heat = new Heat(held, cells);
+    expect(heat.append(live([], { end_ms: 660_000 }))).toBe("replaced");
+    expect([heat.candles.high[2], heat.candles.low[2], heat.candles.close[2]]).toEqual([103, 99, 101]);
+    expect(heat.append(live([], { end_ms: 300_000 }))).toBe("refused");
+    expect(heat.columnAt(899_999)).toBe(2);
+    expect(heat.columnAt(900_000)).toBeNull();
   });
 
   it("is refused where bytes are missing", () => {

@@ -20,6 +20,8 @@ describe("a link", () => {
       bubbles: false,
       profile: false,
       zones: false,
+      tiers: [0, 3],
+      panes: ["funding", "cvd"],
       at: Date.UTC(2026, 1, 6),
       zone: "Asia/Singapore",
     };

@@ -1,0 +1,68 @@
+// The four answers a chart is drawn from, asked for again when what they depend on changes.
+// In: the view. Out: the store's heat, zones, ladder and series. Free of drawing.
+import { computed, effect, untracked } from "@preact/signals";
+
+import type { Ladder, Series, Zones } from "../api/types";
+import { TIERS, type View } from "../model/view";
+import type { Store } from "../store/store";
+
+const LADDER_REACH = 0.15;
+const LADDER_BINS = 300;
+const SERIES = "open_interest,funding,liquidations,cvd,cvd_spot,long_short_ratio,basis";
+
+/** Tiers as the server wants them; null where all are counted. */
+export function tierQuery(view: View): string | null {
+  const all = view.tiers.length === 0 || view.tiers.length === TIERS.length;
+  return all ? null : view.tiers.join(",");
+}
+
+/** Read what the chart shows whenever the view asks for another thing; ends with the function. */
+export function readAnswers(store: Store): () => void {
+  // A colour or a switch is no reason to ask again: only what is in these keys is.
+  const about = computed(() => JSON.stringify(store.query(store.view.value)));
+  const heat = computed(
+    () => `${about.value} ${store.view.value.range} ${tierQuery(store.view.value) ?? ""}`,
+  );
+  const series = computed(() => `${about.value} ${store.view.value.range}`);
+  const whenSet = (key: { value: string }, read: (view: View) => void): (() => void) =>
+    effect(() => {
+      void key.value;
+      // Something was missed on the stream: the same question has another answer now.
+      void store.stale.value;
+      // Asking writes where the answer comes: that must not ask again.
+      untracked(() => {
+        const view = store.view.value;
+        if (view.venue && view.symbol) read(view);
+      });
+    });
+  const { client } = store;
+  const ends = [
+    whenSet(heat, (view) => {
+      const query = {
+        ...store.query(view),
+        range: view.range,
+        // Both sides in planes of their own, so that choosing one asks for nothing.
+        side: "each",
+        tiers: tierQuery(view),
+      };
+      void store.read("heat", store.heat, (signal) => client.heat(query, signal));
+    }),
+    whenSet(about, (view) => {
+      const query = store.query(view);
+      void store.read("zones", store.zones, (signal) => client.json<Zones>("zones", query, signal));
+      const ladder = { ...query, reach: LADDER_REACH, bins: LADDER_BINS };
+      void store.read("ladder", store.ladder, (signal) =>
+        client.json<Ladder>("ladder", ladder, signal),
+      );
+    }),
+    whenSet(series, (view) => {
+      const query = { ...store.query(view), model: null, range: view.range, names: SERIES };
+      void store.read("series", store.series, (signal) =>
+        client.json<Series>("series", query, signal),
+      );
+    }),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+}

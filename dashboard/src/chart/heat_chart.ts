@@ -1,0 +1,268 @@
+// The drawing: candles over heat, clusters, profile, realised liquidations, sub-panes.
+// In: answers and the view. Out: lightweight-charts in an element. Free of the store and of asking.
+import {
+  CandlestickSeries,
+  ColorType,
+  createChart,
+  CrosshairMode,
+  LineStyle,
+  PriceScaleMode,
+  type IChartApi,
+  type IPriceLine,
+  type ISeriesApi,
+  type Time,
+} from "lightweight-charts";
+
+import type { Ladder, Series, Zones } from "../api/types";
+import { decimals, formatTime } from "../model/format";
+import type { Heat } from "../model/heat";
+import { price, type Price, type Usd } from "../model/nominal";
+import { colourTable } from "../model/palette";
+import { TIERS, type View } from "../model/view";
+import { bubblesOf, BubblesPrimitive } from "./bubbles_primitive";
+import { coloursOf, type ChartColours } from "./colours";
+import { HeatPrimitive } from "./heat_primitive";
+import { ProfilePrimitive, profileWidth } from "./profile_primitive";
+import { SubPanes } from "./sub_panes";
+import { ZonesPrimitive } from "./zones_primitive";
+
+/** Between the last candle and what stands at the right. [px] */
+const GAP = 12;
+const LABELS = 150;
+
+export function sidesOf(view: View): readonly ("long" | "short")[] {
+  return view.side === "both" ? ["long", "short"] : [view.side];
+}
+
+/** Which tiers are counted, by their place. */
+export function tiersOf(view: View): boolean[] {
+  return TIERS.map((_, place) => view.tiers.length === 0 || view.tiers.includes(place));
+}
+
+export class HeatChart {
+  readonly chart: IChartApi;
+  readonly candles: ISeriesApi<"Candlestick", Time>;
+  readonly heat = new HeatPrimitive();
+  readonly zones = new ZonesPrimitive();
+  readonly profile = new ProfilePrimitive();
+  readonly bubbles = new BubblesPrimitive();
+  readonly panes: SubPanes;
+  private shown: Heat | null = null;
+  private goal: IPriceLine | null = null;
+  private colours: ChartColours;
+  /** What the visible time must be fitted to anew when it changes. */
+  private fitted = "";
+
+  constructor(private readonly element: HTMLElement) {
+    this.colours = coloursOf(element);
+    this.chart = createChart(element, {
+      autoSize: true,
+      crosshair: { mode: CrosshairMode.Normal },
+      timeScale: { timeVisible: true, minBarSpacing: 0.3 },
+      handleScale: { axisDoubleClickReset: true },
+    });
+    this.candles = this.chart.addSeries(CandlestickSeries, {
+      priceLineVisible: true,
+      priceLineStyle: LineStyle.Dashed,
+      lastValueVisible: true,
+    });
+    for (const primitive of [this.heat, this.profile, this.bubbles, this.zones]) {
+      this.candles.attachPrimitive(primitive);
+    }
+    this.panes = new SubPanes(this.chart, this.colours);
+  }
+
+  /** Take on the page's present colours and a time zone. */
+  dress(zone: string, tickSize: number): void {
+    this.colours = coloursOf(this.element);
+    const { background, text, grid, line, long, short, muted } = this.colours;
+    const small = this.element.clientWidth < 600;
+    const crosshair = { color: muted, labelBackgroundColor: this.colours.accent };
+    this.chart.applyOptions({
+      layout: {
+        background: { type: ColorType.Solid, color: background },
+        textColor: small ? muted : text,
+        fontFamily: "Inter, system-ui, sans-serif",
+        fontSize: small ? 10 : 11,
+        attributionLogo: true,
+        panes: { separatorColor: line, separatorHoverColor: `${muted}33`, enableResize: true },
+      },
+      grid: { vertLines: { color: grid }, horzLines: { color: grid } },
+      crosshair: { vertLine: crosshair, horzLine: crosshair },
+      localization: { timeFormatter: (time: Time) => formatTime(Number(time) * 1000, zone) },
+      timeScale: {
+        borderColor: line,
+        tickMarkFormatter: (time: Time) => tickWords(Number(time) * 1000, zone),
+      },
+      rightPriceScale: { borderColor: line },
+    });
+    this.candles.applyOptions({
+      upColor: short,
+      downColor: long,
+      wickUpColor: short,
+      wickDownColor: long,
+      borderVisible: false,
+      priceLineColor: muted,
+      priceFormat: { type: "price", precision: decimals(tickSize), minMove: tickSize },
+    });
+    this.panes.recolour(this.colours);
+  }
+
+  showHeat(heat: Heat, view: View, threshold: Usd): void {
+    if (heat !== this.shown) {
+      this.shown = heat;
+      const { open, high, low, close } = heat.candles;
+      this.candles.setData(
+        heat.startMs.map((start, i) => ({
+          time: (start / 1000) as Time,
+          open: open[i]!,
+          high: high[i]!,
+          low: low[i]!,
+          close: close[i]!,
+        })),
+      );
+    }
+    this.candles.priceScale().applyOptions({
+      mode: view.linear ? PriceScaleMode.Normal : PriceScaleMode.Logarithmic,
+      scaleMargins: { top: 0.02, bottom: 0.02 },
+    });
+    const look = { table: colourTable(view.palette), sides: sidesOf(view), threshold };
+    this.heat.show(heat, look, view.linear);
+    // Another colour or another tier is no reason to lose one's place.
+    const { symbol, venue, stepMs } = { ...heat.header, stepMs: heat.stepMs };
+    const about = `${venue} ${symbol} ${view.range} ${stepMs}`;
+    if (about !== this.fitted) {
+      this.fitted = about;
+      this.refit();
+    }
+  }
+
+  /** A bar has closed: the last column anew, nothing else. */
+  updateLast(heat: Heat): void {
+    const place = heat.columns - 1;
+    const { open, high, low, close } = heat.candles;
+    this.candles.update({
+      time: (heat.startMs[place]! / 1000) as Time,
+      open: open[place]!,
+      high: high[place]!,
+      low: low[place]!,
+      close: close[place]!,
+    });
+    this.heat.updateLast();
+  }
+
+  showZones(zones: Zones | null, view: View): void {
+    const wanted = zones && view.zones ? zones.zones : [];
+    const own = wanted.filter((zone) => view.side === "both" || zone.side === view.side);
+    const right = view.profile ? profileWidth(this.element.clientWidth) : 0;
+    this.zones.show(own, this.colours, view.bands, right);
+  }
+
+  showLadder(ladder: Ladder | null, view: View): void {
+    const width = profileWidth(this.element.clientWidth);
+    this.profile.show(view.profile ? ladder : null, {
+      ...this.colours,
+      tiers: tiersOf(view),
+      side: view.side,
+      bands: view.bands,
+      width,
+    });
+    // Candles end where labels and the profile begin.
+    const labels = view.zones && this.element.clientWidth >= 600 ? LABELS : 0;
+    this.chart
+      .timeScale()
+      .applyOptions({ rightOffsetPixels: GAP + labels + (view.profile ? width : 0) });
+  }
+
+  showSeries(series: Series | null, heat: Heat | null, view: View): void {
+    this.panes.choose(view.panes);
+    if (!series || !heat) return;
+    this.panes.show(series, heat.startMs, heat.stepMs);
+    this.bubbles.show(view.bubbles ? bubblesOf(series, heat, view.side) : [], this.colours);
+  }
+
+  /** All of the range again, and prices as they fit. */
+  refit(): void {
+    this.candles.priceScale().applyOptions({ autoScale: true });
+    this.chart.timeScale().resetTimeScale();
+    this.chart.timeScale().fitContent();
+    if (this.goal) {
+      this.candles.removePriceLine(this.goal);
+      this.goal = null;
+    }
+  }
+
+  /** Put a price into the middle and mark it. */
+  goTo(target: Price): void {
+    const scale = this.candles.priceScale();
+    const held = scale.getVisibleRange();
+    if (held) {
+      const half = Math.log(held.to / held.from) / 2;
+      scale.applyOptions({ autoScale: false });
+      scale.setVisibleRange({ from: target * Math.exp(-half), to: target * Math.exp(half) });
+    }
+    if (this.goal) this.candles.removePriceLine(this.goal);
+    this.goal = this.candles.createPriceLine({
+      price: target,
+      color: this.colours.accent,
+      lineStyle: LineStyle.Dotted,
+      lineWidth: 1,
+      title: "go to",
+    });
+  }
+
+  /** Fewer prices (below 1) or more of them, about a height in the pane. */
+  zoomPrices(factor: number, y: number): void {
+    const scale = this.candles.priceScale();
+    const held = scale.getVisibleRange();
+    const about = this.candles.coordinateToPrice(y);
+    if (!held || about === null || !(held.from > 0)) return;
+    scale.applyOptions({ autoScale: false });
+    scale.setVisibleRange({
+      from: about * (held.from / about) ** factor,
+      to: about * (held.to / about) ** factor,
+    });
+  }
+
+  /** Move or scale the visible time: by shares of what is visible. */
+  moveTime(shift: number, factor = 1): void {
+    const scale = this.chart.timeScale();
+    const held = scale.getVisibleLogicalRange();
+    if (!held) return;
+    const width = held.to - held.from;
+    const middle = (held.from + held.to) / 2 + shift * width;
+    const half = Math.max(4, (width * factor) / 2);
+    scale.setVisibleLogicalRange({ from: middle - half, to: middle + half });
+  }
+
+  movePrices(shift: number): void {
+    const scale = this.candles.priceScale();
+    const held = scale.getVisibleRange();
+    if (!held || !(held.from > 0)) return;
+    const by = (held.to / held.from) ** shift;
+    scale.applyOptions({ autoScale: false });
+    scale.setVisibleRange({ from: held.from * by, to: held.to * by });
+  }
+
+  /** What is visible: columns, the end not counted, and prices. */
+  visible(): { from: number; to: number; low: Price; high: Price } | null {
+    const columns = this.chart.timeScale().getVisibleLogicalRange();
+    const prices = this.candles.priceScale().getVisibleRange();
+    if (!columns || !prices) return null;
+    return {
+      from: Math.max(0, Math.ceil(columns.from - 0.5)),
+      to: Math.floor(columns.to + 0.5) + 1,
+      low: price(prices.from),
+      high: price(prices.to),
+    };
+  }
+
+  remove(): void {
+    this.chart.remove();
+  }
+}
+
+function tickWords(ms: number, zone: string): string {
+  const [day, hour] = formatTime(ms, zone).split(" ") as [string, string];
+  return hour === "00:00" ? day.slice(5) : hour;
+}
