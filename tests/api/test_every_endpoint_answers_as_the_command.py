@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from forcedflow.answers import playbook
 from forcedflow.answers.heatmap import tile
 from forcedflow.answers.model import read_map
 from forcedflow.heatmap.scale import to_bytes
@@ -100,7 +101,10 @@ def test_slow_readings_are_what_the_commands_print(client, at, printed):
 
 
 @pytest.mark.slow
-def test_the_playbook_comes_as_figures_and_as_pages(client, at):
+def test_the_playbook_is_made_once_and_comes_as_figures_and_as_pages(client, at, monkeypatch):
+    made = []
+    read = playbook.read
+    monkeypatch.setattr(playbook, "read", lambda *asked: made.append(asked) or read(*asked))
     asked = SIM | {"at": at, "scenarios": 200}
     figures = client.get("/api/v1/playbook", params=asked)
     assert figures.json()["style"]["name"] == "intraday"
@@ -112,6 +116,7 @@ def test_the_playbook_comes_as_figures_and_as_pages(client, at):
     assert page.headers["content-type"].startswith("text/html")
     assert "SIMULATED" in page.text
     assert "<script" not in page.text  # the policy would refuse it
+    assert len(made) == 1
 
 
 def test_the_past_is_answered_as_it_was_known(client, market):

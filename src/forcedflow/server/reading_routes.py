@@ -7,7 +7,8 @@ Free of any computing of their own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -144,17 +145,41 @@ def reading_routes(replies: Replies) -> APIRouter:
 
         return await replies.json(request, (symbols, venue, by, at_ms), make, slow=True)
 
+    kept = _Kept()
     for ending, media_type in (
         ("", "application/json"),
         (".html", "text/html"),
         (".pdf", "application/pdf"),
         (".md", "text/markdown"),
     ):
-        _add_playbook(routes, replies, ending, media_type)
+        _add_playbook(routes, replies, kept, ending, media_type)
     return routes
 
 
-def _add_playbook(routes: APIRouter, replies: Replies, ending: str, media_type: str) -> None:
+class _Kept:
+    """The newest playbooks: who reads the figures often prints the page next."""
+
+    def __init__(self, most: int = 4) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, Playbook] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Playbook]) -> Playbook:
+        with self._lock:
+            found = self._kept.get(key)
+        if found is None:
+            found = make()
+        with self._lock:
+            self._kept[key] = found
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return found
+
+
+def _add_playbook(
+    routes: APIRouter, replies: Replies, kept: _Kept, ending: str, media_type: str
+) -> None:
     desk, lake = replies.desk, replies.desk.lake
 
     async def page(
@@ -181,7 +206,11 @@ def _add_playbook(routes: APIRouter, replies: Replies, ending: str, media_type: 
 
         def make() -> Answer:
             instrument = choose_instrument(lake, symbol, venue)
-            return Answer(write(playbook.read(lake, instrument, at_ms, options)), media_type)
+            made = kept.get(
+                (instrument, at_ms, options, lake.version()),
+                lambda: playbook.read(lake, instrument, at_ms, options),
+            )
+            return Answer(write(made), media_type)
 
         return await replies.bytes(request, (symbol, venue, at_ms, options), make, slow=True)
 
