@@ -20,6 +20,7 @@ from forcedflow.errors import NoDataError, UsageError
 if TYPE_CHECKING:
     from forcedflow.evaluate.forecast_fit import Evidence
     from forcedflow.evaluate.scorecard import Row
+    from forcedflow.features.table import FeatureTable
     from forcedflow.instruments import Instrument
     from forcedflow.store import Lake
 
@@ -96,7 +97,7 @@ def score_forecast(
     def score() -> tuple[list[Row], list[Any]]:
         rows: list[Row] = []
         told: dict[str, Any] = {"missing": []}
-        rows += _sizes(asked, taught, span, told)
+        rows += _sizes(held, asked, taught, span, told)
         rows += _daily(held, span, told)
         rows += _timing(held, asked, taught, span, told)
         return rows, [told]
@@ -186,14 +187,30 @@ def _known_before(evidence: Evidence, fit_to_ms: int) -> bool:
     return bool(np.isfinite(evidence.table["open_interest"][before]).any())
 
 
+def _with_placebo(held: Lake, evidence: Evidence, span: Span) -> FeatureTable:
+    """Return a market's table with the figures of the map that knows the price history alone."""
+    from forcedflow.asof.market import read_market
+    from forcedflow.pipeline import build_placebo_features
+
+    report_progress(f"price-history placebo of {evidence.instrument.symbol}")
+    market = read_market(held, evidence.instrument, span.to_ms)
+    return evidence.table.joined(build_placebo_features(market, evidence.table.times_ms))
+
+
 def _sizes(
-    asked: Sequence[Evidence], taught: Sequence[Evidence], span: Span, told: dict[str, Any]
+    held: Lake,
+    asked: Sequence[Evidence],
+    taught: Sequence[Evidence],
+    span: Span,
+    told: dict[str, Any],
 ) -> list[Row]:
     from forcedflow.evaluate.forecast_size import size_rows
     from forcedflow.forecast.rows import lay_rows
 
     laid = {
-        one.instrument: lay_rows(one.table, one.instrument.symbol, one.instrument.venue)
+        one.instrument: lay_rows(
+            _with_placebo(held, one, span), one.instrument.symbol, one.instrument.venue
+        )
         for one in taught
         if one.liquidated is not None
     }
@@ -244,19 +261,14 @@ def _timing(
     span: Span,
     told: dict[str, Any],
 ) -> list[Row]:
-    from forcedflow.asof.market import read_market
     from forcedflow.evaluate.forecast_timing import score_timing
     from forcedflow.evaluate.signal_card import Scope
     from forcedflow.forecast.events import C1, C2, C2_ABSOLUTE
-    from forcedflow.pipeline import build_placebo_features
 
-    tables = {}
-    for one in taught:
-        instrument = one.instrument
-        report_progress(f"price-history placebo of {instrument.symbol}")
-        market = read_market(held, instrument, span.to_ms)
-        placebo = build_placebo_features(market, one.table.times_ms)
-        tables[Scope(instrument.symbol, instrument.venue)] = one.table.joined(placebo)
+    tables = {
+        Scope(one.instrument.symbol, one.instrument.venue): _with_placebo(held, one, span)
+        for one in taught
+    }
     report_progress("event timing, week after week")
     try:
         found = score_timing(

@@ -20,7 +20,15 @@ from forcedflow.evaluate.map_scores import days_of, interval, resampled_sums
 from forcedflow.evaluate.scorecard import DRAWS, LEVEL, SEED, Gain, Row, ratio_value, two_sided_p
 from forcedflow.forecast.rows import HORIZONS_H, Rows
 from forcedflow.forecast.scores import crps_of_quantiles, pinball
-from forcedflow.forecast.size import LEVELS, OURS, SETS, SizeModel, fit_size, with_past_sizes
+from forcedflow.forecast.size import (
+    GROUPS,
+    LEVELS,
+    OURS,
+    SETS,
+    SizeModel,
+    fit_size,
+    with_past_sizes,
+)
 from forcedflow.forecast.size_forecast import tracked_quantiles
 from forcedflow.forecast.size_trees import SizeTrees, grow_size
 from forcedflow.forecast.sizes import Liquidated, Sizes, lay_sizes
@@ -88,7 +96,8 @@ def size_rows(
     Parameters
     ----------
     rows : Rows
-        Hourly, as `forcedflow.forecast.rows.lay_rows` returns them, with warm-up before the span.
+        Hourly, as `forcedflow.forecast.rows.lay_rows` returns them, with warm-up before the span;
+        the placebo takes part where its columns are known, and without it nothing passes.
     liquidated : Liquidated
         Of the same market.
     fit_to_ms : int
@@ -140,7 +149,9 @@ def hold_size_trial(
             f"no liquidations of {rows.symbol} are known {horizon_h} h after any scored hour"
         )
     folds = walk_forward(fit_to_ms, from_ms, to_ms, WEEK_MS)
-    names = (*SETS, TREES)
+    # A placebo that nobody computed would be a rival without any map, under a wrong name.
+    missing = {_BESIDE} if np.isnan(own.matrix(GROUPS[_BESIDE])).all() else set()
+    names = [name for name in (*SETS, TREES) if name not in missing]
     shape = (own.size, len(SIDES), len(LEVELS))
     quantiles = {name: np.full(shape, np.nan) for name in names}
     for fold in folds:
@@ -181,14 +192,14 @@ def score_trial(trial: SizeTrial, targets: str = "") -> Iterator[Row]:
         }
         ours = _losses(said[OURS], actual)
         gains: dict[str, dict[str, Gain]] = {}
-        for baseline in (*(name for name in SETS if name != OURS), TREES):
+        for baseline in (name for name in said if name != OURS):
             theirs = _losses(said[baseline], actual)
             gains[baseline] = {name: _gain(ours[name], theirs[name], day) for name in ours}
         for baseline, by_metric in gains.items():
             for metric, gain in by_metric.items():
                 passed = bool(gain.low > 0)
                 if baseline == _AGAINST and metric == "pinball_mean":
-                    beside = gains[_BESIDE][metric].gain
+                    beside = gains[_BESIDE][metric].gain if _BESIDE in gains else None
                     enough = (gain.gain or 0.0) >= LEAST_GAIN
                     passed = passed and enough and beside is not None and beside > 0
                 yield _row(trial, inputs, side, metric, baseline, gain, actual.size, day, passed)

@@ -86,6 +86,17 @@ def test_a_market_unseen_in_the_fit_is_forecast_by_what_others_taught():
     assert all(np.isfinite(said).all() for said in held.quantiles.values())
 
 
+def test_a_placebo_that_nobody_computed_is_no_rival_and_nothing_passes_without_it(trial):
+    columns = {k: v for k, v in ROWS.columns.items() if not k.startswith("placebo_")}
+    held = hold_size_trial(replace(ROWS, columns=columns), TOLD, 1, FIT_TO, FIT_TO, TO)
+    assert set(trial.quantiles) - set(held.quantiles) == {"placebo"}
+    rows = list(score_trial(held))
+    assert "placebo" not in {row.baseline for row in rows}
+    asked = [row for row in rows if (row.metric, row.baseline) == ("pinball_mean", "liquidations")]
+    assert all(row.gain > 0.03 for row in asked)
+    assert not any(row.pass_ for row in asked)
+
+
 def test_without_liquidations_nothing_is_scored():
     nothing = Liquidated(np.zeros(0, np.int64), np.zeros((0, 2)))
     with pytest.raises(NoDataError, match="no liquidations of BTC/USDT:USDT are known"):
