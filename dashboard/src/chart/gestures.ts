@@ -15,7 +15,11 @@ const STEP = 0.12;
 const ZOOM = 1.25;
 
 export function listen(element: HTMLElement, drawn: HeatChart, commands: Commands): () => void {
+  const onTouch = (): void => {
+    drawn.touched();
+  };
   const onWheel = (event: WheelEvent): void => {
+    drawn.touched();
     // Alone, the wheel scales time and the library answers it.
     if (!event.shiftKey && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -27,6 +31,7 @@ export function listen(element: HTMLElement, drawn: HeatChart, commands: Command
   };
   const onKey = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.startsWith("Arrow") || event.key === "+" || event.key === "-") drawn.touched();
     const done = answer(event.key, event.shiftKey, drawn, commands);
     if (!done) return;
     event.preventDefault();
@@ -37,10 +42,12 @@ export function listen(element: HTMLElement, drawn: HeatChart, commands: Command
   };
   element.addEventListener("wheel", onWheel, { capture: true, passive: false });
   element.addEventListener("keydown", onKey);
+  element.addEventListener("pointerdown", onTouch);
   drawn.chart.subscribeDblClick(onDouble);
   return () => {
     element.removeEventListener("wheel", onWheel, { capture: true });
     element.removeEventListener("keydown", onKey);
+    element.removeEventListener("pointerdown", onTouch);
     drawn.chart.unsubscribeDblClick(onDouble);
   };
 }

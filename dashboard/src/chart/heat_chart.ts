@@ -14,7 +14,7 @@ import {
 } from "lightweight-charts";
 
 import type { Ladder, Series, Zones } from "../api/types";
-import { decimals, formatTime } from "../model/format";
+import { formatDay, formatPrice, formatTime } from "../model/format";
 import type { Heat } from "../model/heat";
 import { price, type Price, type Usd } from "../model/nominal";
 import { colourTable } from "../model/palette";
@@ -52,6 +52,9 @@ export class HeatChart {
   private colours: ChartColours;
   /** What the visible time must be fitted to anew when it changes. */
   private fitted = "";
+  private isFitted = true;
+  /** Kept free at the right for labels and the profile. [px] */
+  private right = GAP;
 
   constructor(private readonly element: HTMLElement) {
     this.colours = coloursOf(element);
@@ -103,7 +106,11 @@ export class HeatChart {
       wickDownColor: long,
       borderVisible: false,
       priceLineColor: muted,
-      priceFormat: { type: "price", precision: decimals(tickSize), minMove: tickSize },
+      priceFormat: {
+        type: "custom",
+        formatter: (value: number) => formatPrice(value, tickSize),
+        minMove: tickSize,
+      },
     });
     this.panes.recolour(this.colours);
   }
@@ -169,9 +176,9 @@ export class HeatChart {
     });
     // Candles end where labels and the profile begin.
     const labels = view.zones && this.element.clientWidth >= 600 ? LABELS : 0;
-    this.chart
-      .timeScale()
-      .applyOptions({ rightOffsetPixels: GAP + labels + (view.profile ? width : 0) });
+    this.right = GAP + labels + (view.profile ? width : 0);
+    this.chart.timeScale().applyOptions({ rightOffsetPixels: this.right });
+    if (this.isFitted) this.fit();
   }
 
   showSeries(series: Series | null, heat: Heat | null, view: View): void {
@@ -183,13 +190,25 @@ export class HeatChart {
 
   /** All of the range again, and prices as they fit. */
   refit(): void {
+    this.isFitted = true;
     this.candles.priceScale().applyOptions({ autoScale: true });
-    this.chart.timeScale().resetTimeScale();
-    this.chart.timeScale().fitContent();
-    if (this.goal) {
-      this.candles.removePriceLine(this.goal);
-      this.goal = null;
-    }
+    if (this.goal) this.candles.removePriceLine(this.goal);
+    this.goal = null;
+    this.fit();
+  }
+
+  /** Somebody moved the chart: it is not fitted again by itself. */
+  touched(): void {
+    this.isFitted = false;
+  }
+
+  private fit(): void {
+    const columns = this.shown?.columns ?? 0;
+    const scale = this.chart.timeScale();
+    const width = scale.width();
+    if (columns === 0 || width < this.right + 50) return;
+    const spacing = (width - this.right) / columns;
+    scale.setVisibleLogicalRange({ from: 0, to: columns - 1 + this.right / spacing });
   }
 
   /** Put a price into the middle and mark it. */
@@ -263,6 +282,6 @@ export class HeatChart {
 }
 
 function tickWords(ms: number, zone: string): string {
-  const [day, hour] = formatTime(ms, zone).split(" ") as [string, string];
-  return hour === "00:00" ? day.slice(5) : hour;
+  const hour = formatTime(ms, zone).slice(-5);
+  return hour === "00:00" ? formatDay(ms, zone) : hour;
 }

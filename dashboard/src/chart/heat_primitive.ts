@@ -34,8 +34,7 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
     renderer: () => this.renderer,
   };
   private readonly renderer: IPrimitivePaneRenderer = {
-    draw: () => undefined,
-    drawBackground: (target) => {
+    draw: (target) => {
       this.drawOn(target);
     },
   };
@@ -147,9 +146,12 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
     const from = Math.max(0, Math.floor(visible.from));
     const to = Math.min(heat.columns, Math.ceil(visible.to) + 1);
     if (to <= from) return;
-    const left = scale.logicalToCoordinate((from - 0.5) as never);
-    const right = scale.logicalToCoordinate((to - 0.5) as never);
-    if (left === null || right === null) return;
+    // The scale knows whole columns alone; a column reaches half its width to either side.
+    const first = scale.logicalToCoordinate(from as Logical);
+    const end = scale.logicalToCoordinate(to as Logical);
+    if (first === null || end === null) return;
+    const half = (end - first) / (to - from) / 2;
+    const [left, right] = [first - half, end - half];
     target.useBitmapCoordinateSpace(({ context, horizontalPixelRatio, verticalPixelRatio }) => {
       context.imageSmoothingEnabled = false;
       const strips = this.linear ? STRIPS : 1;

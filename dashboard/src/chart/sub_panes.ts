@@ -140,6 +140,7 @@ const LINES: Record<PaneName, readonly Line[]> = {
 };
 
 const STRETCH = 0.17;
+const EMPTY = 0.05;
 
 /** Panes that are shown, each with the series in it. */
 export class SubPanes {
@@ -192,7 +193,17 @@ export class SubPanes {
         series[i]?.setData(line.points(held.series, starts, stepMs) as never);
       });
     }
+    this.size();
     this.say(null);
+  }
+
+  /** A pane without figures takes a line, not a field. */
+  private size(): void {
+    for (const [name, { series }] of this.shown) {
+      const place = this.names.indexOf(name) + 1;
+      const any = series.some((one) => valueAt(one, null) !== null);
+      this.chart.panes()[place]?.setStretchFactor(any || !this.held ? STRETCH : EMPTY);
+    }
   }
 
   /** Write each pane's name, and its figures at a column; the newest where none is pointed at. */
@@ -202,7 +213,7 @@ export class SubPanes {
       let found = false;
       LINES[name].forEach((line, i) => {
         const value = valueAt(series[i]!, column);
-        found ||= series[i]!.data().some((point) => "value" in point);
+        found ||= valueAt(series[i]!, null) !== null;
         if (line.name) words.push({ text: line.name, colour: this.colours.muted });
         const text = value === null ? "–" : line.write(value);
         words.push({ text, colour: line.colour(this.colours) });

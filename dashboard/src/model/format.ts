@@ -105,3 +105,15 @@ export function formatTime(ms: number, zone: string): string {
   const of = (type: string): string => parts.find((part) => part.type === type)?.value ?? "";
   return `${of("year")}-${of("month")}-${of("day")} ${of("hour")}:${of("minute")}`;
 }
+
+const DAYS = new Map<string, Intl.DateTimeFormat>();
+
+/** A day in a time zone, short: 5 Feb. */
+export function formatDay(ms: number, zone: string): string {
+  let day = DAYS.get(zone);
+  if (!day) {
+    day = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" });
+    DAYS.set(zone, day);
+  }
+  return day.format(ms);
+}
