@@ -43,7 +43,7 @@ from forcedflow.forecast.scores import (
     reliability,
 )
 from forcedflow.forecast.splits import WEEK_MS, walk_forward
-from forcedflow.forecast.timing import BASELINES, CHOSEN, INPUTS
+from forcedflow.forecast.timing import BASELINES, CHOSEN, DISTANCE, INPUTS
 from forcedflow.units import DAY_MS, F8, HOUR_MS
 
 PRODUCT = "timing"
@@ -148,7 +148,6 @@ def score_timing(
         If no market has a labelled hour of any event in the first fit.
     """
     folds = walk_forward(fit_to_ms, from_ms, to_ms, refit_ms)
-    names = (*INPUTS, CHOSEN)
     taught = None if learned is None else {f"{one.venue} {one.symbol}" for one in learned}
     found = Timed()
     laid = {
@@ -160,6 +159,8 @@ def score_timing(
     for event, samples in laid.items():
         if not any(one.labels.known.any() for one in samples):
             continue  # forced closes, or a map, are held of none of these markets
+        # Where the map names the event, who does not know how far it is would be no opponent.
+        names = [name for name in (*INPUTS, CHOSEN) if name != DISTANCE or event == CHAIN]
         try:
             walked = walk_timing(samples, folds, names, taught)
         except NoDataError as error:
@@ -204,7 +205,8 @@ class _Card:
                 asked = self._asked(part, k)
                 if asked.happened.sum() < 1:
                     continue
-                pairs = [(CHOSEN, baseline) for baseline in BASELINES]
+                opponents = (*BASELINES, DISTANCE) if self.event == CHAIN else BASELINES
+                pairs = [(CHOSEN, baseline) for baseline in opponents]
                 if part.symbol == POOLED:
                     pairs += [(ours, theirs) for ours in _OURS for theirs in _AGAINST_OURS]
                 found += [self._gain(part, hours, asked, *pair) for pair in pairs]

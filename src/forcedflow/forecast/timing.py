@@ -43,8 +43,15 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "map": (*_NO_MAP, "map"),
     "trees": (*_NO_MAP, "map"),
     "price_history": (*_NO_MAP, "placebo"),
+    "distance": ("clock", "volatility"),
 }
 """Families of inputs by model, the simplest first."""
+
+DISTANCE = "distance"
+"""The opponent of events that the map itself names: volatility, and how far the named clusters are.
+Elsewhere it says nothing that others do not."""
+
+_NAMED = ("cluster_below_near", "cluster_above_near")
 
 BASELINES: tuple[str, ...] = (
     "climatology",
@@ -79,6 +86,7 @@ _MODELS: dict[str, type[TimingModel]] = {
     "map": RidgeHazard,
     "trees": TreeHazard,
     "price_history": RidgeHazard,
+    "distance": RidgeHazard,
 }
 
 
@@ -218,7 +226,7 @@ def fit_model(name: str, samples: Sequence[Sample], penalty: float) -> TimingMod
     """
     if name not in INPUTS:
         raise ValueError(f"no timing model is called {name!r}")
-    names = names_of(INPUTS[name])
+    names = (*names_of(INPUTS[name]), *(_NAMED if name == DISTANCE else ()))
     if name == "climatology":
         return fit_climatology(samples)
     if name == "excitation":
