@@ -62,6 +62,11 @@ class AppriseService:
         """Return False: the id stands in the text."""
         return False
 
+    @property
+    def wants_picture(self) -> bool:
+        """Return whether the heatmap goes with it."""
+        return self._with_picture
+
     def send(self, message: Message) -> None:
         """Deliver one message.
 

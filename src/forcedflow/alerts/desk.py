@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -25,6 +27,9 @@ from forcedflow.alerts.policy import day_start_ms, decide, quiet_until
 from forcedflow.alerts.rule_state import RuleState
 from forcedflow.alerts.rules import DataStale, Rule, RuleBook
 from forcedflow.log import get_logger
+
+SILENT: Final = "target_disabled"
+"""Kind of the notice that a target is no longer sent to."""
 
 _log = get_logger("alerts")
 
@@ -42,7 +47,8 @@ class AlertDesk:
     clock : callable
         Now, by the same clock as observations' moments: of a simulated market its own. [UTC ms]
     draw : callable, optional
-        PNG of the heatmap at an observation; asked once per observation that something fired at.
+        PNG of the heatmap at an alert's moment, as it was known then; asked while sending, where a
+        target wants it.
     """
 
     def __init__(
@@ -51,7 +57,7 @@ class AlertDesk:
         outbox: Outbox,
         senders: Mapping[str, Sender],
         clock: Callable[[], int],
-        draw: Callable[[Observation], bytes | None] | None = None,
+        draw: Callable[[Alert], bytes | None] | None = None,
     ) -> None:
         self._rules, self._outbox, self._senders = rules, outbox, dict(senders)
         self._clock, self._draw = clock, draw
@@ -134,9 +140,10 @@ class AlertDesk:
             sender = self._senders.get(due.target)
             if sender is None or due.target in troubled or self._is_held(due):
                 continue
+            message = self._with_picture(due.message) if sender.wants_picture else due.message
             if not self._outbox.begin(due, self._clock()):
                 continue
-            error = _attempt(sender, due.message)
+            error = _attempt(sender, message)
             if error is None:
                 self._outbox.succeed(due, self._clock())
                 sent += 1
@@ -192,7 +199,7 @@ class AlertDesk:
         told: list[tuple[FollowUp, PathSince]],
     ) -> None:
         now_ms = max(self._clock(), seen.at_ms)
-        entries = self._entries(seen, fired, now_ms)
+        entries = self._entries(fired, now_ms)
         entries += [self._after(watched, path, now_ms) for watched, path in told if watched.targets]
         done = [watched.alert.id for watched, _ in told]
         paths = paths | {watched.alert.id: path for watched, path in told}
@@ -200,13 +207,10 @@ class AlertDesk:
         # Only what is written is remembered: a failed write is judged again.
         self._states.update(states)
 
-    def _entries(
-        self, seen: Observation, fired: list[tuple[Rule, Alert]], now_ms: int
-    ) -> list[Entry]:
+    def _entries(self, fired: list[tuple[Rule, Alert]], now_ms: int) -> list[Entry]:
         delivery = self._rules.delivery
         entries: list[Entry] = []
         let_through: dict[tuple[str, str], int] = {}
-        picture: bytes | None = None
         for rule, alert in fired:
             last_ms = self._outbox.last_fired(alert)
             keys = [(rule.name, key) for key in (alert.key, *alert.near_keys)]
@@ -223,27 +227,26 @@ class AlertDesk:
             is_sent = decision.suppressed is None
             if is_sent:
                 let_through[rule.name, alert.key] = alert.at_ms
-                picture = picture or self._picture(seen)
             entries.append(
                 Entry(
                     alert if decision.note is None else _noted(alert, decision.note),
                     rule.targets if is_sent else (),
                     decision.not_before_ms,
                     decision.suppressed,
-                    picture if is_sent else None,
                     alert.at_ms + AFTER_MS if is_sent and delivery.follow_up else None,
                 )
             )
         return entries
 
-    def _picture(self, seen: Observation) -> bytes | None:
-        if self._draw is None:
-            return None
+    def _with_picture(self, message: Message) -> Message:
+        # That a target is silent is about no market, however its notice is filled in.
+        if self._draw is None or message.alert.kind == SILENT:
+            return message
         try:
-            return self._draw(seen)
+            return replace(message, picture=self._draw(message.alert))
         except Exception as error:  # noqa: BLE001 - a picture's fault must not cost the alert
-            _log.error("picture of an alert failed", market=seen.subject, exc_info=error)
-            return None
+            _log.error("picture of an alert failed", market=message.alert.subject, exc_info=error)
+            return message
 
     def _after(self, watched: FollowUp, path: PathSince, now_ms: int) -> Entry:
         quiet = self._rules.delivery.quiet_hours
@@ -271,7 +274,7 @@ class AlertDesk:
         notice = Alert(
             id=f"disabled-{target}-{now_ms}",
             rule="delivery",
-            kind="target_disabled",
+            kind=SILENT,
             key=f"disabled:{target}",
             at_ms=now_ms,
             venue=alert.venue,

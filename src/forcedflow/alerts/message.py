@@ -73,6 +73,11 @@ class Sender(Protocol):
         """Return whether the receiver is told the id apart, so that it can drop a repetition."""
         ...
 
+    @property
+    def wants_picture(self) -> bool:
+        """Return whether it passes a picture on."""
+        ...
+
     def send(self, message: Message) -> None:
         """Deliver one message.
 

@@ -37,7 +37,7 @@ _BACKOFF_MS: Final = (5_000, 20_000, 80_000, 320_000, 1_280_000)
 """Pauses between attempts at one delivery; after the last it has failed. [ms]"""
 
 STALE_MS: Final = DAY_MS
-"""An alert older than this is not delivered any more, and its picture is dropped. [ms]"""
+"""An alert older than this is not delivered any more. [ms]"""
 
 KEPT_MS: Final = 90 * DAY_MS
 """How long alerts stay listed. [ms]"""
@@ -46,7 +46,7 @@ _VERSION: Final = 1
 _SCHEMA = """
 CREATE TABLE alerts (
   id TEXT PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, key TEXT NOT NULL,
-  fired_ms INTEGER NOT NULL, suppressed TEXT, alert BLOB NOT NULL, picture BLOB
+  fired_ms INTEGER NOT NULL, suppressed TEXT, alert BLOB NOT NULL
 ) STRICT;
 CREATE INDEX alerts_by_key ON alerts (rule, subject, key, fired_ms);
 CREATE INDEX alerts_by_time ON alerts (fired_ms);
@@ -248,15 +248,15 @@ class Outbox:
         """Return deliveries whose time has come, oldest first; those of disabled targets wait."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT d.target, a.alert, a.picture, d.repeated, d.attempts FROM deliveries d "
+                "SELECT d.target, a.alert, d.repeated, d.attempts FROM deliveries d "
                 "JOIN alerts a ON a.id = d.alert_id LEFT JOIN targets t ON t.name = d.target "
                 "WHERE d.state = 'queued' AND d.not_before_ms <= ? AND t.disabled_ms IS NULL "
                 "ORDER BY a.fired_ms, a.id, d.target",
                 (now_ms,),
             ).fetchall()
         return [
-            Due(target, Message(_decode(alert, Alert), picture, bool(repeated)), attempts)
-            for target, alert, picture, repeated, attempts in rows
+            Due(target, Message(_decode(alert, Alert), repeated=bool(repeated)), attempts)
+            for target, alert, repeated, attempts in rows
         ]
 
     def begin(self, due: Due, now_ms: int) -> bool:
@@ -350,10 +350,6 @@ class Outbox:
                 "AND alert_id IN (SELECT id FROM alerts WHERE fired_ms < ?3)",
                 (now_ms, "too old when its turn came", now_ms - STALE_MS),
             )
-            db.execute(
-                "UPDATE alerts SET picture = NULL WHERE picture IS NOT NULL AND fired_ms < ?",
-                (now_ms - STALE_MS,),
-            )
             old = "(SELECT id FROM alerts WHERE fired_ms < ?)"
             for table in ("deliveries", "follow_ups"):
                 db.execute(f"DELETE FROM {table} WHERE alert_id IN {old}", (now_ms - KEPT_MS,))  # noqa: S608 - two names of our own
@@ -427,7 +423,7 @@ class Outbox:
     def _insert(db: sqlite3.Connection, entry: Entry, now_ms: int) -> None:
         alert = entry.alert
         is_new = db.execute(
-            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
                 alert.id,
                 alert.rule,
@@ -436,7 +432,6 @@ class Outbox:
                 alert.at_ms,
                 entry.suppressed,
                 msgspec.json.encode(alert),
-                entry.picture,
             ),
         ).rowcount
         if not is_new:

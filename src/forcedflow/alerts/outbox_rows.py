@@ -27,7 +27,6 @@ class Entry:
         Earliest delivery. [UTC ms]
     suppressed : str, optional
         Why it is only listed.
-    picture : bytes, optional
     follow_up_ms : int, optional
         When what happened after is told; None where it is not. [UTC ms]
     """
@@ -36,7 +35,6 @@ class Entry:
     targets: tuple[str, ...]
     not_before_ms: int
     suppressed: str | None = None
-    picture: bytes | None = None
     follow_up_ms: int | None = None
 
 

@@ -67,6 +67,11 @@ class Webhook:
         """Return True: the id travels as ``Idempotency-Key``."""
         return True
 
+    @property
+    def wants_picture(self) -> bool:
+        """Return whether the heatmap goes with it."""
+        return self._with_picture
+
     def send(self, message: Message) -> None:
         """Deliver one message; redirects are followed by hand.
 

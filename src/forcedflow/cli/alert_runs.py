@@ -17,7 +17,8 @@ from forcedflow.cli.options import warn
 from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from forcedflow.alerts import AlertDesk, Observation, Outbox, RuleBook
+    from forcedflow.alerts import AlertDesk, Outbox, RuleBook
+    from forcedflow.alerts.alert import Alert
     from forcedflow.alerts.outbox_rows import Listed
     from forcedflow.instruments import Instrument
     from forcedflow.live.market_update import MarketUpdate
@@ -209,10 +210,8 @@ def _warn_of_silence(updates: Sequence[MarketUpdate]) -> None:
             warn(f"{market}: rules about forecasts stay silent: {outcome.problem}")
 
 
-def drawer(
-    lake: Lake, instruments: Sequence[Instrument]
-) -> Callable[[Observation], bytes | None] | None:
-    """Return what draws the heatmap of an observation; None without the extra ``report``."""
+def drawer(lake: Lake, instruments: Sequence[Instrument]) -> Callable[[Alert], bytes | None] | None:
+    """Return what draws the heatmap at an alert's moment; None without the extra ``report``."""
     try:
         from forcedflow.report.heatmap_png import draw_heatmap
     except ModuleNotFoundError:
@@ -222,11 +221,13 @@ def drawer(
 
     by_name = {(one.venue, one.symbol): one for one in instruments}
 
-    def draw(seen: Observation) -> bytes | None:
-        instrument = by_name[seen.venue, seen.symbol]
+    def draw(alert: Alert) -> bytes | None:
+        instrument = by_name.get((alert.venue, alert.symbol))
+        if instrument is None:
+            return None  # left by a run for other markets
         try:
-            market = read_market(lake, instrument, seen.at_ms)
-            trained = newest_trained(lake, instrument, seen.at_ms)
+            market = read_market(lake, instrument, alert.at_ms)
+            trained = newest_trained(lake, instrument, alert.at_ms)
             mapped = build_map(market, picture_span_ms=_PICTURE_SPAN_MS, trained=trained)
         except NoDataError:
             return None  # an alert without a picture is better than none

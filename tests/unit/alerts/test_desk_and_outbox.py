@@ -34,8 +34,9 @@ class Clock:
 class Target:
     """Takes messages, or fails as it is told to."""
 
-    def __init__(self, *, knows_ids=True):
+    def __init__(self, *, knows_ids=True, wants_picture=True):
         self.knows_ids = knows_ids
+        self.wants_picture = wants_picture
         self.taken = []
         self.failure = None
 
@@ -77,6 +78,14 @@ def test_what_fires_is_delivered_with_its_picture(target, clock):
     (message,) = target.taken
     assert message.picture == b"PNG at 100.0"
     assert desk.deliver() == 0
+
+
+def test_nothing_is_drawn_for_a_target_that_takes_no_picture(clock):
+    target, drawn = Target(wants_picture=False), []
+    desk = desk_of(target, clock, NEAR, draw=drawn.append)
+    desk.observe(seen(zones=(cluster(away=-0.9),)))
+    assert desk.deliver() == 1
+    assert drawn == []
 
 
 def test_the_same_alert_within_its_cooldown_is_listed_and_not_sent(target, clock):
@@ -226,7 +235,7 @@ def test_a_retry_that_falls_into_quiet_hours_waits_for_their_end(target, clock):
 
 
 def test_what_is_a_day_old_when_its_turn_comes_is_listed_and_not_sent(target, clock):
-    desk = desk_of(target, clock, LOADED, draw=lambda _: b"PNG")
+    desk = desk_of(target, clock, LOADED)
     target.failure = DeliveryError("the receiver answered 503")
     show(desk, clock, 0, 80)
     target.failure = None
