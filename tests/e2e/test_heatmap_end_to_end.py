@@ -264,7 +264,7 @@ def test_without_data_no_file_is_written(call, lake, tmp_path, name):
     ):
         status, out, err = call("heatmap", *arguments, "--out", tmp_path / name)
         assert (status, out) == (3, "")
-        assert "hint: forcedflow import" in err
+        assert "forcedflow import " in err
     assert list(tmp_path.iterdir()) == []
 
 

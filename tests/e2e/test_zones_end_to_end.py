@@ -174,7 +174,7 @@ def test_before_the_second_observation_there_is_no_data(call, lake):
     for at in ("2025-12-31", "2026-01-01T00:10Z"):
         status, out, err = call("zones", "BTC", "--lake", lake, "--at", at, "--json")
         assert (status, out) == (3, "")
-        assert "hint: forcedflow import" in err
+        assert "forcedflow import " in err
 
 
 def test_an_unknown_symbol_is_no_data_and_says_what_is_held(call, lake):

@@ -144,12 +144,12 @@ def test_a_symbol_that_is_not_held_says_what_is(lake, capsys):
     message = capsys.readouterr().err
     assert "nothing for XRP of any venue" in message
     assert "BTC/USDT:USDT of binance" in message
-    assert "hint: forcedflow import" in message
+    assert "or forcedflow import KIND PATH" in message
 
 
 def test_no_lake_and_an_empty_lake_name_the_command_that_fills_it(tmp_path, capsys):
     assert run(["coverage", "--lake", str(tmp_path / "none")]) == 3
-    assert "hint: forcedflow import" in capsys.readouterr().err
+    assert "or forcedflow import KIND PATH" in capsys.readouterr().err
     Lake(tmp_path / "empty", create=True)
     assert run(["coverage", "--lake", str(tmp_path / "empty")]) == 3
     assert "the lake is empty" in capsys.readouterr().err

@@ -172,7 +172,7 @@ def test_funding_is_summed_into_the_bar_that_holds_its_settlement():
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_observations_are_no_data(count):
-    with pytest.raises(NoDataError, match=f"at least, {count} known\nhint: forcedflow import"):
+    with pytest.raises(NoDataError, match=f"at least, {count} known\nhint: forcedflow fetch"):
         build_bars(_interest(count), NO_KLINES, NO_KLINES, NO_FUNDING)
 
 
