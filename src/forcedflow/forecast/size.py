@@ -44,6 +44,9 @@ LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 LEAST_ROWS = 300
 """Moments without which nothing is fitted."""
 
+LEAST_SPAN_MS = 10 * DAY_MS
+"""Days that they must span: many markets in one week are one week. [ms]"""
+
 RECENCY_MS = 60 * DAY_MS
 """Half-life of a moment's weight in a fit: leverage and feeds change. [ms]"""
 
@@ -225,7 +228,8 @@ def fit_size(
     Raises
     ------
     NoDataError
-        If fewer than `LEAST_ROWS` moments have a known size by then.
+        If fewer than `LEAST_ROWS` moments have a known size by then, or they span less than
+        `LEAST_SPAN_MS`.
     """
     learned = learn(rows, liquidated, horizon_h, fit_to_ms, groups)
     every = blocks_of(learned.times_ms, horizon_h)
@@ -283,6 +287,12 @@ def learn(
         )
     standard = standardise(kept_rows, [name for group in groups for name in GROUPS[group]])
     times = np.concatenate([own.times_ms for own in kept_rows])
+    if times.max() - times.min() < LEAST_SPAN_MS:
+        raise NoDataError(
+            f"hours with known liquidations span {(times.max() - times.min()) / DAY_MS:.1f} days "
+            f"before the end of the fit, {LEAST_SPAN_MS / DAY_MS:g} are needed\n"
+            "hint: forcedflow import coinglass PATH"
+        )
     weight = np.exp2((times - fit_to_ms) / RECENCY_MS)
     return Learned(
         standard=standard,

@@ -75,6 +75,9 @@ def test_a_model_is_plain_numbers_and_comes_back(model):
 def test_too_few_hours_are_refused():
     with pytest.raises(NoDataError, match="hours with known liquidations"):
         fit_size([ROWS], [TOLD], 1, int(ROWS.times_ms[200]))
+    many = [ROWS.cut(ROWS.times_ms >= int(ROWS.times_ms[0]) + 40 * DAY_MS)] * 4
+    with pytest.raises(NoDataError, match="span 5.0 days"):
+        fit_size(many, [TOLD] * 4, 1, FIT_TO)
 
 
 def test_a_forecast_speaks_in_dollars_and_of_more_than_so_much(model):
