@@ -76,7 +76,7 @@ def test_too_few_hours_are_refused():
     with pytest.raises(NoDataError, match="hours with known liquidations"):
         fit_size([ROWS], [TOLD], 1, int(ROWS.times_ms[200]))
     many = [ROWS.cut(ROWS.times_ms >= int(ROWS.times_ms[0]) + 40 * DAY_MS)] * 4
-    with pytest.raises(NoDataError, match="span 5.0 days"):
+    with pytest.raises(NoDataError, match=r"span 5\.0 days"):
         fit_size(many, [TOLD] * 4, 1, FIT_TO)
 
 
