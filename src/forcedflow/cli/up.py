@@ -282,11 +282,17 @@ async def _record_and_follow(
     )
     try:
         # Asked only once streams are heard, the past and the present leave no gap between them.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(is_heard.wait(), _HEARD_WITHIN_S)
+        heard = asyncio.create_task(is_heard.wait())
+        await asyncio.wait(
+            [heard, recording], timeout=_HEARD_WITHIN_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        heard.cancel()
+        leaving = asyncio.create_task(_hang_up(venues, stop))
         for venue in venues:
             wanted = sorted(venue.capabilities.backfilled - LARGE_TABLES)
-            await asyncio.to_thread(_bring_in, venue, symbols, wanted, lake, back_ms)
+            if not stop.is_set() and not recording.done():
+                await asyncio.to_thread(_bring_in, venue, symbols, wanted, lake, back_ms)
+        leaving.cancel()
         following = asyncio.create_task(follow_clock(loop, _wall_clock(), stop))
         await asyncio.wait([recording, following], return_when=asyncio.FIRST_COMPLETED)
         stop.set()
@@ -295,6 +301,16 @@ async def _record_and_follow(
         stop.set()
         health = await recording
     return VenueError.exit_code if health.all_failed else 0
+
+
+async def _hang_up(venues: Sequence[NetworkVenue], stop: asyncio.Event) -> None:
+    """Let requests for the past give up when told to stop: nobody waits for them any more."""
+    from forcedflow.venues.http import HttpClient
+
+    await stop.wait()
+    for venue in venues:
+        if isinstance(venue.http, HttpClient):
+            venue.http.close()
 
 
 def _bring_in(

@@ -279,6 +279,7 @@ class PunctualLadder:
         self._ahead: tuple[Bars, I8, int] | None = None
         self._reads: dict[int, HourlyRead | None] = {}
         self._reader: tuple[int, Callable[[VenueLadder, int], Mapping[str, float]]] | None = None
+        self._marks: tuple[tuple[int, int], Marks] | None = None
         self._changes: list[int] = []
         self._told: dict[object, int] = {}
 
@@ -337,8 +338,14 @@ class PunctualLadder:
     def marks(self, since_ms: int, at_ms: int) -> Marks:
         """Return the mark prices of a span, as they were known by its end. [UTC ms]"""
         if self._is_stale or self._built is None or at_ms < self._at_ms:
-            self._built, self._is_stale = None, False
-        self._advance(at_ms, at_ms)
+            self._built, self._is_stale, self._marks = None, False, None
+        # Every venue of a coin asks for the same.
+        if self._marks is None or self._marks[0] != (since_ms, at_ms):
+            self._advance(at_ms, at_ms)
+            self._marks = (since_ms, at_ms), self._read_marks(since_ms, at_ms)
+        return self._marks[1]
+
+    def _read_marks(self, since_ms: int, at_ms: int) -> Marks:
         if self._built is None:
             none = np.zeros(0, dtype=np.int64)
             return Marks(none, np.zeros(0), none)

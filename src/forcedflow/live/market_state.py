@@ -100,12 +100,20 @@ class CoinLadders:
         self._rows = rows
         self._followed = {(one.venue, one.symbol) for one in followed}
         self._ladders: dict[tuple[str, str], PunctualLadder] = {}
+        self._sources: dict[tuple[str, str], MarketRows] = {}
+
+    def source(self, instrument: Instrument) -> MarketRows:
+        """Return the rows that an instrument's ladders are built from, the same ones every time."""
+        key = (instrument.venue, instrument.symbol)
+        if key not in self._sources:
+            self._sources[key] = MarketRows(self._rows, instrument)
+        return self._sources[key]
 
     def of(self, instrument: Instrument) -> PunctualLadder:
         """Return the ladder of an instrument, the same one every time."""
         key = (instrument.venue, instrument.symbol)
         if key not in self._ladders:
-            source = MarketRows(self._rows, instrument)
+            source = self.source(instrument)
             self._ladders[key] = PunctualLadder(source, with_shocks=key in self._followed)
         return self._ladders[key]
 
@@ -149,7 +157,7 @@ class MarketState:
         self.rows: Final[RowSource] = rows
         self._held = rows
         self._ladders = ladders
-        self._known = KnownLadder(MarketRows(rows, instrument), trained)
+        self._known = KnownLadder(ladders.source(instrument), trained)
         self._table: FeatureTable | None = None
         self._compared: tuple[Instrument, ...] = ()
         self._redo_from_ms: int | None = None
