@@ -6,8 +6,9 @@ import type { Ladder, Series, Zones } from "../api/types";
 import { TIERS, type View } from "../model/view";
 import type { Store } from "../store/store";
 
-const LADDER_REACH = 0.15;
-const LADDER_BINS = 300;
+// Wide enough for what a range of days moves through, in bins about as fine as the map's.
+const LADDER_REACH = 0.4;
+const LADDER_BINS = 600;
 const SERIES = "open_interest,funding,liquidations,cvd,cvd_spot,long_short_ratio,basis";
 
 /** Tiers as the server wants them; null where all are counted. */

@@ -4,7 +4,6 @@ export interface ChartColours {
   background: string;
   text: string;
   muted: string;
-  grid: string;
   long: string;
   short: string;
   plate: string;
@@ -20,7 +19,6 @@ export function coloursOf(element: HTMLElement): ChartColours {
     background: of("background"),
     text: of("text"),
     muted: of("muted"),
-    grid: of("grid"),
     long: of("long"),
     short: of("short"),
     plate: of("plate"),

@@ -28,7 +28,7 @@ import { ZonesPrimitive } from "./zones_primitive";
 
 /** Between the last candle and what stands at the right. [px] */
 const GAP = 12;
-const LABELS = 150;
+const LABELS = 132;
 
 export function sidesOf(view: View): readonly ("long" | "short")[] {
   return view.side === "both" ? ["long", "short"] : [view.side];
@@ -78,7 +78,9 @@ export class HeatChart {
   /** Take on the page's present colours and a time zone. */
   dress(zone: string, tickSize: number): void {
     this.colours = coloursOf(this.element);
-    const { background, text, grid, line, long, short, muted } = this.colours;
+    const { background, text, line, long, short, muted } = this.colours;
+    // Over heat a solid line would cut it into fields.
+    const faint = `${muted}1c`;
     const small = this.element.clientWidth < 600;
     const crosshair = { color: muted, labelBackgroundColor: this.colours.accent };
     this.chart.applyOptions({
@@ -90,7 +92,7 @@ export class HeatChart {
         attributionLogo: true,
         panes: { separatorColor: line, separatorHoverColor: `${muted}33`, enableResize: true },
       },
-      grid: { vertLines: { color: grid }, horzLines: { color: grid } },
+      grid: { vertLines: { color: faint }, horzLines: { color: faint } },
       crosshair: { vertLine: crosshair, horzLine: crosshair },
       localization: { timeFormatter: (time: Time) => formatTime(Number(time) * 1000, zone) },
       timeScale: {
@@ -116,7 +118,8 @@ export class HeatChart {
   }
 
   showHeat(heat: Heat, view: View, threshold: Usd): void {
-    if (heat !== this.shown) {
+    const isNew = heat !== this.shown;
+    if (isNew) {
       this.shown = heat;
       const { open, high, low, close } = heat.candles;
       this.candles.setData(
@@ -133,14 +136,19 @@ export class HeatChart {
       mode: view.linear ? PriceScaleMode.Normal : PriceScaleMode.Logarithmic,
       scaleMargins: { top: 0.02, bottom: 0.02 },
     });
-    const look = { table: colourTable(view.palette), sides: sidesOf(view), threshold };
-    this.heat.show(heat, look, view.linear);
+    const table = colourTable(view.palette, view.theme);
+    const sides = sidesOf(view);
+    // Not the last colours read: a theme is put on after the view has changed.
+    const halo = view.theme === "light" ? "#ffffff" : "#000000";
+    this.heat.show(heat, { table, sides, threshold, halo }, view.linear);
     // Another colour or another tier is no reason to lose one's place.
     const { symbol, venue, stepMs } = { ...heat.header, stepMs: heat.stepMs };
     const about = `${venue} ${symbol} ${view.range} ${stepMs}`;
     if (about !== this.fitted) {
       this.fitted = about;
       this.refit();
+    } else if (isNew && this.isFitted) {
+      this.fit();
     }
   }
 

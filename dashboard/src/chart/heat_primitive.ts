@@ -24,6 +24,8 @@ export interface HeatLook {
   sides: readonly ("long" | "short")[];
   /** Cells of less are not drawn. */
   threshold: Usd;
+  /** Behind candles, so that they stand out from heat. */
+  halo: string;
 }
 
 export class HeatPrimitive implements ISeriesPrimitive<Time> {
@@ -41,7 +43,7 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
 
   constructor(
     private heat: Heat | null = null,
-    private look: HeatLook = { table: new Uint8ClampedArray(1024), sides: [], threshold: usd(0) },
+    private look: HeatLook = { table: new Uint8ClampedArray(1024), sides: [], threshold: usd(0), halo: "#000" },
     private linear = false,
   ) {}
 
@@ -173,6 +175,20 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
           (bottom - top) * verticalPixelRatio,
         );
       }
+      const spacing = ((right - left) / (to - from)) * horizontalPixelRatio;
+      const width = Math.max(2 * horizontalPixelRatio, Math.min(spacing, 0.8 * spacing + 2));
+      context.fillStyle = this.look.halo;
+      context.globalAlpha = 0.55;
+      const { high, low } = heat.candles;
+      for (let column = from; column < to; column += 1) {
+        const y1 = series.priceToCoordinate(high[column]!);
+        const y2 = series.priceToCoordinate(low[column]!);
+        if (y1 === null || y2 === null) continue;
+        const x = left * horizontalPixelRatio + (column - from + 0.5) * spacing;
+        const top = (y1 - 1.5) * verticalPixelRatio;
+        context.fillRect(x - width / 2, top, width, (y2 + 1.5) * verticalPixelRatio - top);
+      }
+      context.globalAlpha = 1;
     });
   }
 }

@@ -15,6 +15,8 @@ export interface Word {
 export class PaneLabel implements IPanePrimitive<Time> {
   private update: (() => void) | null = null;
   private words: readonly Word[] = [];
+  /** Where the words begin. [px] */
+  left = 10;
   private readonly view: IPanePrimitivePaneView = {
     zOrder: () => "top",
     renderer: () => ({
@@ -22,7 +24,7 @@ export class PaneLabel implements IPanePrimitive<Time> {
         target.useMediaCoordinateSpace(({ context }) => {
           context.font = "500 11px Inter, system-ui, sans-serif";
           context.textBaseline = "top";
-          let x = 10;
+          let x = this.left;
           for (const { text, colour } of this.words) {
             context.fillStyle = colour;
             context.fillText(text, x, 6);

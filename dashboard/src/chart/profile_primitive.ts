@@ -72,7 +72,11 @@ export class ProfilePrimitive implements ISeriesPrimitive<Time> {
         (side) => look.side === "both" || look.side === side,
       );
       const totals = sides.map((side) => shownUsd(ladder.sides[side], look.tiers));
-      const most = Math.max(1, ...totals.flat());
+      // Of what is visible: a giant far away must not flatten what is near.
+      const top = attachedTo.series.coordinateToPrice(0) ?? Infinity;
+      const bottom = attachedTo.series.coordinateToPrice(mediaSize.height) ?? 0;
+      const isSeen = ladder.prices.map((price) => price >= bottom && price <= top);
+      const most = Math.max(1, ...totals.flatMap((total) => total.filter((_, bin) => isSeen[bin])));
       const room = look.width - 8;
       sides.forEach((side, index) => {
         const one = ladder.sides[side];
@@ -91,7 +95,7 @@ export class ProfilePrimitive implements ISeriesPrimitive<Time> {
             const width = (part / most) * room;
             context.fillStyle = colour;
             // Higher leverage is brighter: it stands nearer to being closed.
-            context.globalAlpha = 0.3 + (0.7 * (tier + 1)) / look.tiers.length;
+            context.globalAlpha = 0.15 + (0.85 * (tier + 1)) / look.tiers.length;
             context.fillRect(x - width, y1, width, Math.max(1, y2 - y1 - 0.4));
             x -= width;
           });

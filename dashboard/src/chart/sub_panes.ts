@@ -199,10 +199,13 @@ export class SubPanes {
 
   /** A pane without figures takes a line, not a field. */
   private size(): void {
-    for (const [name, { series }] of this.shown) {
+    for (const [name, { series, label }] of this.shown) {
       const place = this.names.indexOf(name) + 1;
       const any = series.some((one) => valueAt(one, null) !== null);
-      this.chart.panes()[place]?.setStretchFactor(any || !this.held ? STRETCH : EMPTY);
+      const isLow = !any && this.held !== null;
+      this.chart.panes()[place]?.setStretchFactor(isLow ? EMPTY : STRETCH);
+      // The library's sign stands in the lowest pane's corner.
+      label.left = isLow && place === this.shown.size ? 46 : 10;
     }
   }
 

@@ -9,7 +9,7 @@ import type { Usd } from "../model/nominal";
 import { colourTable, PALETTES, type PaletteName } from "../model/palette";
 import { priceOfWords } from "../model/price_words";
 import { usdAtShare } from "../model/scale";
-import { PANES, RANGES, TIERS, type Model, type Side, type View } from "../model/view";
+import { PANES, RANGES, TIERS, type Model, type Side, type Theme, type View } from "../model/view";
 import { price } from "../model/nominal";
 import type { Store } from "../store/store";
 import { TITLES } from "./sub_panes";
@@ -45,6 +45,9 @@ const LAYERS: readonly (readonly [keyof View & ("profile" | "zones" | "bubbles" 
     ["bubbles", "Realised liquidations"],
     ["bands", "Error bands"],
   ];
+const REFIT = "M2 6V2h4 M10 2h4v4 M14 10v4h-4 M6 14H2v-4 M5.5 5.5h5v5h-5z";
+const CAMERA = "M1.5 4.5h3l1-2h5l1 2h3v9h-13z M8 11.2a2.6 2.6 0 1 0 0-5.2 2.6 2.6 0 0 0 0 5.2z";
+const TABLE = "M1.5 2.5h13v11h-13z M1.5 6.2h13 M1.5 9.9h13 M6 2.5v11";
 const PALETTE_TITLES: Record<PaletteName, string> = {
   forcedflow: "Purple to yellow",
   ember: "Ember",
@@ -80,17 +83,21 @@ export function Toolbar({ store, actions, span }: Props) {
       <GoTo actions={actions} store={store} />
       <div class="toolbar-end">
         <Layers view={view} store={store} />
-        <button type="button" class="tool" title="Show all of it (0, or double-click)" onClick={actions.refit}>
-          Refit
-        </button>
-        <button type="button" class="tool" title="Save a picture (s)" onClick={actions.savePicture}>
-          PNG
-        </button>
-        <button type="button" class="tool" title="Save what is visible as a table (c)" onClick={actions.saveTable}>
-          CSV
-        </button>
+        <Tool title="Show all of it (0, or double-click)" press={actions.refit} path={REFIT} />
+        <Tool title="Save a picture (s)" press={actions.savePicture} path={CAMERA} />
+        <Tool title="Save what is visible as CSV (c)" press={actions.saveTable} path={TABLE} />
       </div>
     </div>
+  );
+}
+
+function Tool({ title, press, path }: { title: string; press: () => void; path: string }) {
+  return (
+    <button type="button" class="tool tool-icon" title={title} aria-label={title} onClick={press}>
+      <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+        <path d={path} fill="none" stroke="currentColor" stroke-width="1.3" stroke-linejoin="round" />
+      </svg>
+    </button>
   );
 }
 
@@ -174,18 +181,18 @@ function Leverage({ view, store }: { view: View; store: Store }) {
 /** The legend and the threshold in one: the colours of the span, and where they begin. */
 function Threshold({ view, store, span }: { view: View; store: Store; span: readonly [Usd, Usd] }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { palette, threshold } = view;
+  const { palette, theme, threshold } = view;
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!context) return;
-    const colours = colourTable(palette);
+    const colours = colourTable(palette, theme);
     context.clearRect(0, 0, 256, 1);
     const first = Math.round(threshold * 255);
     const line = new ImageData(256, 1);
     line.data.set(colours);
     context.putImageData(line, 0, 0);
     context.clearRect(0, 0, first, 1);
-  }, [palette, threshold]);
+  }, [palette, theme, threshold]);
   const least = usdAtShare(threshold, span as [Usd, Usd]);
   return (
     <label class="threshold" title="Cells of fewer dollars are not drawn ( [ and ] )">
@@ -334,7 +341,7 @@ function Layers({ view, store }: { view: View; store: Store }) {
                   store.look({ palette: name });
                 }}
               />
-              <Swatch palette={name} />
+              <Swatch palette={name} theme={view.theme} />
               {PALETTE_TITLES[name]}
             </label>
           ))}
@@ -344,13 +351,13 @@ function Layers({ view, store }: { view: View; store: Store }) {
   );
 }
 
-function Swatch({ palette }: { palette: PaletteName }) {
+function Swatch({ palette, theme }: { palette: PaletteName; theme: Theme }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const line = new ImageData(256, 1);
-    line.data.set(colourTable(palette));
+    line.data.set(colourTable(palette, theme));
     canvas.current?.getContext("2d")?.putImageData(line, 0, 0);
-  }, [palette]);
+  }, [palette, theme]);
   return <canvas class="swatch" ref={canvas} width={256} height={1} aria-hidden="true" />;
 }
 

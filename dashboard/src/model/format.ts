@@ -11,7 +11,7 @@ const UNITS: readonly (readonly [number, string])[] = [
 /** $12.4K, $3.21M, $1.1B: three figures. */
 export function formatUsd(value: Usd | number | null): string {
   if (value === null || !Number.isFinite(value)) return "–";
-  const sign = value < 0 ? "-" : "";
+  const sign = value < 0 ? "−" : "";
   const size = Math.abs(value);
   for (const [unit, letter] of UNITS) {
     // Rounding to three figures may lift a number into the next unit.

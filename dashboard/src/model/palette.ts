@@ -35,11 +35,42 @@ const STOPS: Record<PaletteName, readonly Stop[]> = {
   ],
 };
 
+// On white more must be darker: the same order of hues, turned over in lightness.
+const ON_LIGHT: Record<PaletteName, readonly Stop[]> = {
+  forcedflow: [
+    [0, 226, 220, 244, 0],
+    [0.2, 190, 176, 226, 150],
+    [0.42, 118, 160, 208, 215],
+    [0.66, 22, 148, 140, 240],
+    [0.86, 10, 92, 92, 250],
+    [1, 206, 112, 0, 255],
+  ],
+  ember: [
+    [0, 255, 238, 214, 0],
+    [0.25, 252, 204, 150, 180],
+    [0.55, 232, 116, 56, 235],
+    [0.8, 178, 34, 40, 250],
+    [1, 78, 4, 34, 255],
+  ],
+  viridis: [
+    [0, 236, 226, 120, 0],
+    [0.25, 132, 200, 110, 180],
+    [0.5, 40, 146, 140, 230],
+    [0.75, 56, 88, 140, 248],
+    [1, 60, 4, 78, 255],
+  ],
+  mono: [
+    [0, 130, 140, 160, 0],
+    [0.5, 130, 140, 160, 150],
+    [1, 20, 26, 40, 255],
+  ],
+};
+
 export const PALETTES = Object.keys(STOPS) as PaletteName[];
 
 /** 256 colours as RGBA bytes; entry 0 is fully transparent. */
-export function colourTable(name: PaletteName): Uint8ClampedArray {
-  const stops = STOPS[name];
+export function colourTable(name: PaletteName, theme: "dark" | "light"): Uint8ClampedArray {
+  const stops = (theme === "light" ? ON_LIGHT : STOPS)[name];
   const table = new Uint8ClampedArray(256 * 4);
   for (let index = 1; index < 256; index += 1) {
     const place = index / 255;
