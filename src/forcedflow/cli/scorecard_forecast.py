@@ -88,6 +88,7 @@ def score_forecast(
     key = memory_key(
         {
             "product": "forecast",
+            "days": _digest_days(held, span.to_ms),
             "asked": [[one.instrument.venue, one.instrument.symbol] for one in asked],
             "data": [one.sha256 for one in taught],
             "span": [span.fit_to_ms, span.from_ms, span.to_ms],
@@ -241,6 +242,27 @@ def _sizes(
     return rows
 
 
+def _digest_days(held: Lake, at_ms: int) -> list[str]:
+    """Return the digest of every coin's days that were over by a moment."""
+    import hashlib
+
+    from forcedflow.asof.days import read_days
+
+    try:
+        coins = read_days(held, at_ms)
+    except NoDataError:
+        return []
+    return [
+        hashlib.sha256(
+            b"".join(
+                part.tobytes()
+                for part in (one.end_ms, one.liquidated_usd, one.open_interest_usd, one.close)
+            )
+        ).hexdigest()
+        for one in coins
+    ]
+
+
 def _daily(held: Lake, span: Span, told: dict[str, Any]) -> list[Row]:
     from forcedflow.asof.days import read_days
     from forcedflow.evaluate.forecast_daily import daily_rows
@@ -272,11 +294,15 @@ def _timing(
     report_progress("event timing, week after week")
     try:
         found = score_timing(
-            tables, span.fit_to_ms, span.from_ms, span.to_ms, (C2, C2_ABSOLUTE, C1)
+            tables,
+            span.fit_to_ms,
+            span.from_ms,
+            span.to_ms,
+            (C2, C2_ABSOLUTE, C1),
+            asked=[Scope(one.instrument.symbol, one.instrument.venue) for one in asked],
         )
     except NoDataError as error:
         told["missing"].append({"symbol": "timing", "why": str(error).split("\n")[0]})
         return []
     told["events"] = found.counted
-    names = {one.instrument.symbol for one in asked}
-    return [row for row in found.rows if row.symbol in names or row.symbol == "pooled"]
+    return found.rows

@@ -281,7 +281,7 @@ def _card(
         )
         if chosen.days < LEAST_CLAIMED_DAYS:
             lines.append(
-                f"{name}: {chosen.days} event days are too few to tell a gain over climatology "
+                f"{name}: event days: {chosen.days}; too few to tell a gain over climatology "
                 f"from chance ({LEAST_CLAIMED_DAYS} are asked for): none is claimed"
             )
     if size:

@@ -114,6 +114,7 @@ def score_timing(
     *,
     chains: bool = True,
     placebos: bool = True,
+    asked: Collection[Scope] | None = None,
 ) -> Timed:
     """Return how good the probabilities of events were.
 
@@ -126,6 +127,8 @@ def score_timing(
     from_ms, to_ms : int
         Span asked about, from inclusive, to exclusive. [UTC ms]
     rules : sequence of EventRule
+    asked : collection of Scope, optional
+        Markets that rows are about, and that are pooled; all by default. The others only teach.
     learned : collection of Scope, optional
         Markets that fits may read; all by default. A coin hold-out leaves some out, and ends the
         first fit and every later one before the span: ``refit_ms`` as long as the span.
@@ -149,6 +152,7 @@ def score_timing(
     """
     folds = walk_forward(fit_to_ms, from_ms, to_ms, refit_ms)
     taught = None if learned is None else {f"{one.venue} {one.symbol}" for one in learned}
+    over = tuple(tables) if asked is None else asked
     found = Timed()
     laid = {
         rule.name: [lay_sample(own, s.symbol, s.venue, rule) for s, own in tables.items()]
@@ -167,14 +171,14 @@ def score_timing(
             # One event may be known later than another: forced closes than open interest.
             found.counted[event] = {"missing": str(error).split("\n", maxsplit=1)[0]}
             continue
-        card = _Card(list(tables), samples, walked, event, from_ms, to_ms)
+        card = _Card(list(tables), samples, walked, event, from_ms, to_ms, over)
         found.rows += card.rows()
         if placebos:
             stale = walk_timing(stale_map(samples), folds, ("map",), taught)
             found.rows += card.against_stale(stale)
             mixed = permuted_labels(samples, _PERMUTATION_SEED)
             again = walk_timing(mixed, folds, ("climatology", "map"), taught)
-            found.rows += _Card(list(tables), mixed, again, event, from_ms, to_ms).permuted()
+            found.rows += _Card(list(tables), mixed, again, event, from_ms, to_ms, over).permuted()
         found.counted[event] = card.counted()
     if found.counted and all("missing" in told for told in found.counted.values()):
         raise NoDataError(next(iter(found.counted.values()))["missing"])
@@ -197,6 +201,7 @@ class _Card:
     event: str
     from_ms: int
     to_ms: int
+    asked: Collection[Scope]
 
     def rows(self) -> list[Row]:
         found: list[Row] = []
@@ -277,16 +282,13 @@ class _Card:
     def _whole(self) -> _Part:
         venues = {scope.venue for scope in self.scopes}
         venue = venues.pop() if len(venues) == 1 else POOLED
-        every = tuple(range(len(self.samples)))
+        every = tuple(i for i, one in enumerate(self.scopes) if one in self.asked)
         return _Part(POOLED, venue, POOLED, every, (0, 1))
 
     def _parts(self) -> Iterator[_Part]:
         whole = self._whole
         markets = [(whole.symbol, whole.venue, whole.markets)]
-        if len(self.scopes) > 1:
-            markets += [(s.symbol, s.venue, (i,)) for i, s in enumerate(self.scopes)]
-        else:
-            markets += [(self.scopes[0].symbol, self.scopes[0].venue, (0,))]
+        markets += [(self.scopes[i].symbol, self.scopes[i].venue, (i,)) for i in whole.markets]
         for symbol, venue, members in markets:
             yield _Part(symbol, venue, POOLED, members, (0, 1))
             for way, direction in enumerate(DIRECTIONS):
