@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -75,9 +75,9 @@ def run(
     json
         Print the summary as JSON; on the way a line of it per minute goes to standard error.
     """
-    from forcedflow.venues.network import CONNECTORS
+    from forcedflow.venues.network import CONNECTORS, is_connected
 
-    venues, symbols = _parted(venues_and_symbols, CONNECTORS)
+    venues, symbols = _parted(venues_and_symbols, is_connected)
     if from_raw is not None:
         if symbols or tables or for_:
             raise UsageError("--from-raw reads what was recorded: name venues alone, or nothing")
@@ -99,12 +99,10 @@ def run(
     )
 
 
-def _parted(
-    words: Sequence[str], known: Sequence[str] | dict[str, Any]
-) -> tuple[list[str], list[str]]:
+def _parted(words: Sequence[str], is_venue: Callable[[str], bool]) -> tuple[list[str], list[str]]:
     """Return which words are venues and which are symbols, each once."""
-    venues = [word.strip().lower() for word in words if word.strip().lower() in known]
-    symbols = [word for word in words if word.strip().lower() not in known]
+    venues = [word.strip().lower() for word in words if is_venue(word.strip().lower())]
+    symbols = [word for word in words if not is_venue(word.strip().lower())]
     return list(dict.fromkeys(venues)), list(dict.fromkeys(symbols))
 
 

@@ -11,7 +11,7 @@ reader), ``archive`` (public files), ``parse`` (bytes to rows).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -188,6 +188,9 @@ class Feed:
         each; ``url`` is then only what it is called in messages.
     headers : mapping of str to str
         Sent with the handshake.
+    listen : callable, optional
+        Who listens instead of `forcedflow.venues.websocket.listen`, and takes and yields the same:
+        another library that connects by itself.
     """
 
     name: str
@@ -201,6 +204,7 @@ class Feed:
     droppable: bool = False
     address: Callable[[Http], str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    listen: Callable[..., AsyncGenerator[Frame, None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

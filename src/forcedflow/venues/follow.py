@@ -287,7 +287,7 @@ class Follower:
         return connection if connection in self._own_names else family_of(connection)
 
     async def _listen(self, feed: Feed) -> None:
-        frames = listen(
+        frames = (feed.listen or listen)(
             feed,
             now_ns=self._now_ns,
             http=self._http,

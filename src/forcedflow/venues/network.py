@@ -24,6 +24,7 @@ from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.log import get_logger, report_retries_here
 from forcedflow.settings import Settings, VenueSettings
 from forcedflow.venues.base import Capabilities, Rows, refuse_tables, refuse_unknown
+from forcedflow.venues.bridged import PREFIX, is_bridged
 from forcedflow.venues.connector import Connector, FollowsAccounts, Http, Piece
 from forcedflow.venues.follow import Follower
 from forcedflow.venues.http import HttpClient
@@ -45,6 +46,9 @@ CONNECTORS: Final = {
     "okx": ("forcedflow.venues.okx", "OkxConnector"),
 }
 """Where each venue's connector is, imported when it is first asked for."""
+
+BRIDGE: Final = ("forcedflow.venues.ccxt_bridge", "CcxtConnector")
+"""Where the connector of venues by way of ccxt is."""
 
 # Rows may become known after they happen; none of a back-fill's tables later than this.
 _LONGEST_LAG_MS: Final = 3_600_000
@@ -250,7 +254,7 @@ def connect_venue(name: str, settings: Settings) -> NetworkVenue:
     Parameters
     ----------
     name : str
-        Lower-case venue id, among `CONNECTORS`.
+        Lower-case venue id, among `CONNECTORS`, or one by way of ccxt, such as ``ccxt:bingx``.
     settings : Settings
         May name other addresses, a proxy and accounts to follow.
 
@@ -260,11 +264,8 @@ def connect_venue(name: str, settings: Settings) -> NetworkVenue:
         If there is no connector of that name, the proxy cannot be used, or accounts are named that
         cannot be followed.
     """
-    if name not in CONNECTORS:
-        raise UsageError(f"no connector for {name!r}\nhint: one of {', '.join(sorted(CONNECTORS))}")
-    module, class_name = CONNECTORS[name]
-    build = getattr(importlib.import_module(module), class_name)
-    connector: Connector = build()
+    build = _connector_of(name)
+    connector = build()
     own = settings.venues.get(name, VenueSettings())
     endpoints = connector.endpoints
     stated = replace(
@@ -284,6 +285,28 @@ def connect_venue(name: str, settings: Settings) -> NetworkVenue:
     proxy = own.proxy or settings.proxy
     http = HttpClient(name, connector.rate_limit, proxy, headers=stated.headers)
     return NetworkVenue(connector, http, proxy)
+
+
+def is_connected(name: str) -> bool:
+    """Return whether there is a connector for a venue of this name; imports none of them.
+
+    Examples
+    --------
+    >>> is_connected("bybit"), is_connected("ccxt:bingx"), is_connected("BTC")
+    (True, True, False)
+    """
+    return name in CONNECTORS or is_bridged(name)
+
+
+def _connector_of(name: str) -> Callable[..., Connector]:
+    if not is_connected(name):
+        known = ", ".join(sorted(CONNECTORS))
+        raise UsageError(
+            f"no connector for {name!r}\nhint: one of {known}, or ccxt:NAME for any other exchange"
+        )
+    module, class_name = CONNECTORS.get(name, BRIDGE)
+    build: Callable[..., Connector] = getattr(importlib.import_module(module), class_name)
+    return partial(build, name.removeprefix(PREFIX)) if is_bridged(name) else build
 
 
 def register_venues(registry: VenueRegistry, settings: Settings) -> None:
