@@ -3,6 +3,7 @@
 In:  frozen scenarios and seeds.   Out: ``src/forcedflow/sandbox/forecast_simulated.json``.
 Takes some minutes; nothing of a real market is in it, and everything that uses it says simulated.
 """
+# ruff: noqa: INP001 - a script, not a package
 
 from __future__ import annotations
 

@@ -120,7 +120,8 @@ def build_bars(
     if grid.height < 2:
         raise NoDataError(
             "open interest with a mark price is needed at two moments at least, "
-            f"{grid.height} known\nhint: forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
+            f"{grid.height} known\n"
+            "hint: forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
         )
     end = grid["event_time"].dt.epoch("ms").to_numpy()
     oi = grid["open_interest"].to_numpy().astype(np.float64)
