@@ -27,6 +27,7 @@ _EXTRAS = {
     "alerts": (("apprise",), "alerts to Telegram, Discord, mail and the like"),
     "mcp": (("mcp",), "answers for assistants"),
     "ccxt": (("ccxt",), "venues without a connector of their own"),
+    "lz4": (("lz4",), "packed files of Hyperliquid's node"),
 }
 _FILL = "forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
 _NEEDED = ("numpy", "polars", "numba", "msgspec", "cyclopts", "rich")
