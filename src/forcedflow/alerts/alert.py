@@ -19,6 +19,7 @@ from forcedflow.alerts.observation import Observation
 from forcedflow.units import format_age, format_pct, format_price, format_usd
 
 SIMULATED = "SIMULATED"
+REPLAY = "REPLAY"
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -81,6 +82,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         What has to be said of its delivery.
     tick_size : float, optional
         [quote per base]
+    replayed : bool
+        Whether it is of the past, shown once more.
     """
 
     id: str
@@ -102,6 +105,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
     note: str | None = None
     tick_size: float | None = None
+    replayed: bool = False
 
     @property
     def subject(self) -> str:
@@ -109,8 +113,16 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.venue} {self.symbol}"
 
     def headline(self) -> str:
-        """Return the title as it is sent; a simulated market's says so first."""
-        return f"{SIMULATED}: {self.title}" if self.simulated else self.title
+        """Return the title as it is sent; of a simulated market or of the past, it says so first.
+
+        Examples
+        --------
+        >>> made = dict(id="1", rule="r", kind="k", key="k", at_ms=0, venue="v", symbol="S")
+        >>> Alert(**made, title="near", mark=1.0, reasons=(), simulated=True).headline()
+        'SIMULATED: near'
+        """
+        said = [*[SIMULATED] * self.simulated, *[REPLAY] * self.replayed]
+        return f"{' '.join(said)}: {self.title}" if said else self.title
 
     def body(self) -> str:
         """Return the evidence as plain lines, the id last."""
@@ -197,6 +209,7 @@ def make_alert(
         assumptions=seen.assumptions,
         simulated=seen.simulated,
         tick_size=seen.tick_size,
+        replayed=seen.replayed,
     )
 
 

@@ -49,6 +49,9 @@ class AlertDesk:
     draw : callable, optional
         PNG of the heatmap at an alert's moment, as it was known then; asked while sending, where a
         target wants it.
+    tell : callable, optional
+        Given every alert that is let through, once it is written down; from whichever thread wrote
+        it.
     """
 
     def __init__(
@@ -58,9 +61,10 @@ class AlertDesk:
         senders: Mapping[str, Sender],
         clock: Callable[[], int],
         draw: Callable[[Alert], bytes | None] | None = None,
+        tell: Callable[[Alert], None] | None = None,
     ) -> None:
         self._rules, self._outbox, self._senders = rules, outbox, dict(senders)
-        self._clock, self._draw = clock, draw
+        self._clock, self._draw, self._tell = clock, draw, tell
         self._states = outbox.states()
         self._last: dict[str, Observation] = {}
         self._judging = threading.Lock()
@@ -203,7 +207,7 @@ class AlertDesk:
         entries += [self._after(watched, path, now_ms) for watched, path in told if watched.targets]
         done = [watched.alert.id for watched, _ in told]
         paths = paths | {watched.alert.id: path for watched, path in told}
-        self._outbox.commit(entries, states, paths, done, now_ms)
+        self._commit(entries, states, paths, done, now_ms)
         # Only what is written is remembered: a failed write is judged again.
         self._states.update(states)
 
@@ -263,9 +267,7 @@ class AlertDesk:
             if watched.alert.subject in self._last or now_ms < watched.due_ms + PATIENCE_MS:
                 continue
             entry = self._after(watched, watched.path, now_ms)
-            self._outbox.commit(
-                [entry] if entry.targets else [], {}, {}, [watched.alert.id], now_ms
-            )
+            self._commit([entry] if entry.targets else [], {}, {}, [watched.alert.id], now_ms)
 
     def _tell_disabled(self, target: str, alert: Alert, problem: str) -> None:
         """Say on the other targets that one is silent from now on."""
@@ -290,7 +292,23 @@ class AlertDesk:
             ),
         )
         _log.error("target disabled", target=target, problem=problem)
-        self._outbox.commit([Entry(notice, others, now_ms)], {}, {}, [], now_ms)
+        self._commit([Entry(notice, others, now_ms)], {}, {}, [], now_ms)
+
+    def _commit(
+        self,
+        entries: list[Entry],
+        states: dict[tuple[str, str], RuleState],
+        paths: dict[str, PathSince],
+        done: list[str],
+        now_ms: int,
+    ) -> None:
+        for entry in self._outbox.commit(entries, states, paths, done, now_ms):
+            if self._tell is None or entry.suppressed is not None:
+                continue
+            try:
+                self._tell(entry.alert)
+            except Exception as error:  # noqa: BLE001 - it is written: a listener's fault undoes nothing
+                _log.error("alert not shown", market=entry.alert.subject, exc_info=error)
 
 
 def _attempt(sender: Sender, message: Message) -> DeliveryError | None:

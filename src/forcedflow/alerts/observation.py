@@ -105,6 +105,8 @@ class Observation:
     simulated : bool
     tick_size : float, optional
         [quote per base]
+    replayed : bool
+        Whether it is of the past, shown once more.
     """
 
     venue: str
@@ -124,6 +126,7 @@ class Observation:
     assumptions: tuple[str, ...] = ()
     simulated: bool = False
     tick_size: float | None = None
+    replayed: bool = False
 
     @property
     def subject(self) -> str:

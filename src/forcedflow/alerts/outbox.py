@@ -79,20 +79,24 @@ class Outbox:
         File to keep it in; in memory and gone at the end without.
     exclusive : bool
         Whether this process sends; another that would is refused.
+    read_only : bool
+        Whether it is only looked at, whoever sends from it; the file must exist.
 
     Raises
     ------
     UsageError
-        If another process sends from this outbox, or its folder cannot be made.
+        If another process sends from this outbox, or its file cannot be opened or written.
     DamagedFileError
         If the file is no outbox.
     """
 
-    def __init__(self, path: Path | None = None, *, exclusive: bool = True) -> None:
+    def __init__(
+        self, path: Path | None = None, *, exclusive: bool = True, read_only: bool = False
+    ) -> None:
         self._lock = threading.RLock()
         self._claim: sqlite3.Connection | None = None
         place = ":memory:"
-        if path is not None:
+        if path is not None and not read_only:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -100,19 +104,39 @@ class Outbox:
             place = str(path)
             if exclusive:
                 self._claim = _claim(path)
-        self._db = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+        elif path is not None:
+            place = f"{path.absolute().as_uri()}?mode=ro"
         try:
+            self._db = sqlite3.connect(
+                place, isolation_level=None, check_same_thread=False, uri=read_only
+            )
+        except sqlite3.OperationalError as error:
+            self._let_go()
+            raise _unusable(place, error) from error
+        try:
+            if read_only:
+                self._check_version(place)
+                return
             self._db.execute("PRAGMA journal_mode=WAL")
             # A power cut must not lose what was said to be sent, nor send it again.
             self._db.execute("PRAGMA synchronous=FULL")
             self._prepare(place)
+        except sqlite3.OperationalError as error:
+            self.close()
+            raise _unusable(place, error) from error
         except sqlite3.DatabaseError as error:
             self.close()
             raise DamagedFileError(place, f"is no outbox: {error}") from error
+        except DamagedFileError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file and let another process send."""
         self._db.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._claim is not None:
             self._claim.close()
 
@@ -164,7 +188,7 @@ class Outbox:
         paths: Mapping[str, PathSince],
         done: Collection[str],
         now_ms: int,
-    ) -> None:
+    ) -> list[Entry]:
         """Write what one observation changed, all of it or nothing.
 
         Parameters
@@ -179,10 +203,14 @@ class Outbox:
             Alerts whose aftermath was told.
         now_ms : int
             [UTC ms]
+
+        Returns
+        -------
+        list of Entry
+            Those that were not held yet.
         """
         with self._transaction() as db:
-            for entry in entries:
-                self._insert(db, entry, now_ms)
+            new = [entry for entry in entries if self._insert(db, entry, now_ms)]
             for (rule, subject), state in states.items():
                 db.execute(
                     "INSERT INTO rule_states VALUES (?, ?, ?) "
@@ -196,6 +224,7 @@ class Outbox:
                 )
             for alert_id in done:
                 db.execute("UPDATE follow_ups SET done = 1 WHERE alert_id = ?", (alert_id,))
+        return new
 
     def last_fired(self, alert: Alert) -> int | None:
         """Return when the same alert, or a neighbour of it, was last let through. [UTC ms]"""
@@ -368,13 +397,29 @@ class Outbox:
             ).fetchall()
         return dict(rows)
 
-    def listed(self, limit: int | None = None) -> list[Listed]:
-        """Return alerts and what became of them, newest first."""
+    def progress(self) -> dict[str, int]:
+        """Return how many deliveries have come how far, by state."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, alert, suppressed FROM alerts ORDER BY fired_ms DESC, rowid DESC "
-                "LIMIT ?",
-                (-1 if limit is None else limit,),
+                "SELECT state, COUNT(*) FROM deliveries GROUP BY state ORDER BY state"
+            ).fetchall()
+        return dict(rows)
+
+    def listed(self, limit: int | None = None, by_ms: int | None = None) -> list[Listed]:
+        """Return alerts and what became of them, newest first.
+
+        Parameters
+        ----------
+        limit : int, optional
+            How many at most.
+        by_ms : int, optional
+            Only what had fired by then. [UTC ms]
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT id, alert, suppressed FROM alerts WHERE ?1 IS NULL OR fired_ms <= ?1 "
+                "ORDER BY fired_ms DESC, rowid DESC LIMIT ?2",
+                (by_ms, -1 if limit is None else limit),
             ).fetchall()
             return [
                 Listed(
@@ -416,11 +461,16 @@ class Outbox:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
-                raise DamagedFileError(place, f"is an outbox of version {version}, not {_VERSION}")
+            else:
+                self._check_version(place)
+
+    def _check_version(self, place: str) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version != _VERSION:
+            raise DamagedFileError(place, f"is an outbox of version {version}, not {_VERSION}")
 
     @staticmethod
-    def _insert(db: sqlite3.Connection, entry: Entry, now_ms: int) -> None:
+    def _insert(db: sqlite3.Connection, entry: Entry, now_ms: int) -> bool:
         alert = entry.alert
         is_new = db.execute(
             "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -435,7 +485,7 @@ class Outbox:
             ),
         ).rowcount
         if not is_new:
-            return
+            return False
         for target in entry.targets:
             db.execute(
                 "INSERT INTO deliveries VALUES (?, ?, 'queued', 0, 0, ?, ?, NULL)",
@@ -447,6 +497,7 @@ class Outbox:
                 "INSERT INTO follow_ups VALUES (?, ?, ?, ?, 0)",
                 (alert.id, alert.subject, entry.follow_up_ms, msgspec.json.encode(path)),
             )
+        return True
 
     @staticmethod
     def _settle(
@@ -468,16 +519,28 @@ class Outbox:
 def _claim(path: Path) -> sqlite3.Connection:
     """Hold a lock that ends with this process, however it ends."""
     place = path.with_name(f"{path.name}.sender")
-    held = sqlite3.connect(place, isolation_level=None, check_same_thread=False, timeout=0.2)
+    try:
+        held = sqlite3.connect(place, isolation_level=None, check_same_thread=False, timeout=0.2)
+    except sqlite3.OperationalError as error:
+        raise _unusable(str(path), error) from error
     try:
         held.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         held.close()
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise _unusable(str(path), error) from error
         raise UsageError(
             f"{path}: another process sends from this outbox\nhint: end it, or name another "
             "with --outbox PATH"
         ) from error
     return held
+
+
+def _unusable(place: str, error: sqlite3.OperationalError) -> UsageError:
+    """Return why a file cannot serve as an outbox: its folder, its rights, its disk."""
+    return UsageError(
+        f"{place}: cannot hold an outbox: {error}\nhint: name another file with --outbox PATH"
+    )
 
 
 def _decode(raw: bytes, kind: type[_Held]) -> _Held:
