@@ -18,6 +18,7 @@ from benchmarks import (
     cascade,
     checklist,
     commands,
+    dashboard,
     decode,
     events,
     forecast,
@@ -44,6 +45,7 @@ _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "sandbox": sandbox.run,
     "decode": decode.run,
     "events": events.run,
+    "dashboard": dashboard.run,
     "recording": recording.run,
     "against_ccxt": against_ccxt.run,
 }
