@@ -141,7 +141,7 @@ def test_the_trial_is_remembered_beside_a_lake(lake, capsys, monkeypatch):
         (("cascade", "--horizon", "1h", *CASE), "followed to --to"),
         (
             ("map", "--trial", "--to", "2024-01-20"),
-            "--trial is of cascade, second-leg, signals, regimes alone",
+            "--trial is of forecast, cascade, second-leg, signals, regimes alone",
         ),
         (("map", "--fit-to", "2024-01-20"), "needs an end"),
         (("magnet", "--from", "2024-01-20"), "needs an end"),
