@@ -83,7 +83,7 @@ def walk_timing(
                 asked = fold.asks(sample.course.times_ms)
                 # What was known by the end of the fold: a model may read its market's whole past.
                 past = sample.course.cut(sample.course.times_ms < fold.to_ms)
-                own[:, asked] = fitted.probability(past)[:, asked[: past.times_ms.size]]
+                own[:, asked] = fitted.probability_at(past, asked[: past.times_ms.size])
     return Walked(said, fits, tuple(folds))
 
 

@@ -23,7 +23,7 @@ from forcedflow.forecast.exceedance import Exceedance, fit_exceedance
 from forcedflow.forecast.excitation import Excitation, fit_excitation
 from forcedflow.forecast.hazard import PENALTIES, RidgeHazard, fit_ridge
 from forcedflow.forecast.labels import F8x3, cumulate
-from forcedflow.forecast.rows import HORIZONS_H, names_of
+from forcedflow.forecast.rows import HORIZONS_H, Bools, names_of
 from forcedflow.forecast.scores import log_loss
 from forcedflow.forecast.splits import Fold, inner_folds
 from forcedflow.forecast.trees import TreeHazard, fit_trees
@@ -131,6 +131,11 @@ class TimingForecast:
         raw = np.stack([cumulate(self.model.hazard(course, d)) for d in (0, 1)])
         return corrected(raw, self.calibration)
 
+    def probability_at(self, course: Course, asked: Bools) -> F8x3:
+        """Return the probability at some moments of a course, shape (2, m, 4); as `probability`."""
+        raw = np.stack([cumulate(hazard_at(self.model, course, d, asked)) for d in (0, 1)])
+        return corrected(raw, self.calibration)
+
     def contributions(self, course: Course, direction: int) -> dict[str, F8x2]:
         """Return what each family of inputs adds to the log odds per stretch, (n, 4) each.
 
@@ -203,6 +208,17 @@ def corrected(raw: F8x3, calibration: Sequence[Calibration]) -> F8x3:
         one.apply(raw[..., k].ravel()).reshape(raw.shape[:-1]) for k, one in enumerate(calibration)
     ]
     return np.maximum.accumulate(np.stack(each, axis=-1), axis=-1)
+
+
+def hazard_at(model: TimingModel, course: Course, direction: int, asked: Bools) -> F8x2:
+    """Return the hazards at some moments of a course, (m, 4); the whole of it only where needed.
+
+    Variances and excitation run through a market's past; the other models know each moment by its
+    own inputs.
+    """
+    if isinstance(model, Exceedance | Excitation):
+        return np.asarray(model.hazard(course, direction)[asked])
+    return model.hazard(course.cut(asked), direction)
 
 
 def fit_model(name: str, samples: Sequence[Sample], penalty: float) -> TimingModel:
@@ -341,7 +357,7 @@ def _forecast_later(name: str, fits: Sequence[Sample], fold: Fold, penalty: floa
             began = one.labels.events_ms
             events += int(inner.asks(began).sum())
             for direction in (0, 1):
-                raw.append(cumulate(model.hazard(one.course, direction))[asked])
+                raw.append(cumulate(hazard_at(model, one.course, direction, asked)))
                 happened.append(one.labels.within(direction)[asked])
                 day.append(one.course.times_ms[asked] // DAY_MS)
     return _Later(np.concatenate(raw), np.concatenate(happened), np.concatenate(day), events)
