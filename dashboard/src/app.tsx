@@ -74,28 +74,7 @@ export function App({ store }: { store: Store }) {
 function Chart({ store }: { store: Store }) {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => mountChart(place.current!, store), [store]);
-  const { heat, zones } = { heat: store.heat.value, zones: store.zones.value };
-  const replayed = store.badge.value === "REPLAY";
-  const simulated = store.market.value?.simulated ?? false;
-  return (
-    <>
-      <div class="chart-place" ref={place} />
-      {(replayed || simulated) && (
-        <div class="stamps" aria-hidden="true">
-          {simulated && <span class="stamp simulated">SIMULATED</span>}
-          {replayed && <span class="stamp replay">REPLAY</span>}
-        </div>
-      )}
-      {heat.value === null && (
-        <div class="chart-state">
-          {heat.error ? <Failure error={heat.error} /> : <p class="drawing">Drawing the map…</p>}
-        </div>
-      )}
-      {heat.value !== null && (heat.error ?? zones.error) && (
-        <div class="chart-banner"><Failure error={(heat.error ?? zones.error)!} stale /></div>
-      )}
-    </>
-  );
+  return <div class="chart-place" ref={place} />;
 }
 
 function Rail({ store }: { store: Store }) {
