@@ -66,13 +66,21 @@ export function mountChart(element: HTMLElement, store: Store): () => void {
   };
   render(h(Toolbar, { store, actions, span: () => span.value }), bar);
 
+  let isHeld = false;
+  const hold = (event: PointerEvent): void => {
+    // A finger points with the crosshair where a mouse would drag.
+    isHeld = event.type === "pointerdown" && event.pointerType === "mouse";
+  };
+  stage.addEventListener("pointerdown", hold);
+  window.addEventListener("pointerup", hold);
   const follow = (): void => {
     drawn.chart.subscribeCrosshairMove((event) => {
       const heat = store.heat.peek().value;
       const at = event.point && event.paneIndex === 0 ? drawn.candles.coordinateToPrice(event.point.y) : null;
       const column = event.logical === undefined ? null : Math.round(event.logical);
       drawn.panes.say(event.point && column !== null ? column : null);
-      if (!heat || !event.point || at === null || column === null) {
+      // While it is dragged nobody reads, and every frame counts.
+      if (!heat || !event.point || at === null || column === null || isHeld) {
         tooltip.hide();
         return;
       }
@@ -135,6 +143,7 @@ export function mountChart(element: HTMLElement, store: Store): () => void {
   resized.observe(stage);
   return () => {
     resized.disconnect();
+    window.removeEventListener("pointerup", hold);
     for (const end of ends) end();
     render(null, bar);
     tooltip.remove();

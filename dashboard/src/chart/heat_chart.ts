@@ -138,9 +138,7 @@ export class HeatChart {
     });
     const table = colourTable(view.palette, view.theme);
     const sides = sidesOf(view);
-    // Not the last colours read: a theme is put on after the view has changed.
-    const halo = view.theme === "light" ? "#ffffff" : "#000000";
-    this.heat.show(heat, { table, sides, threshold, halo }, view.linear);
+    this.heat.show(heat, { table, sides, threshold }, view.linear);
     // Another colour or another tier is no reason to lose one's place.
     const { symbol, venue, stepMs } = { ...heat.header, stepMs: heat.stepMs };
     const about = `${venue} ${symbol} ${view.range} ${stepMs}`;
@@ -181,6 +179,7 @@ export class HeatChart {
       side: view.side,
       bands: view.bands,
       width,
+      linear: view.linear,
     });
     // Candles end where labels and the profile begin.
     const labels = view.zones && this.element.clientWidth >= 600 ? LABELS : 0;

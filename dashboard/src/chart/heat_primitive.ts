@@ -24,9 +24,10 @@ export interface HeatLook {
   sides: readonly ("long" | "short")[];
   /** Cells of less are not drawn. */
   threshold: Usd;
-  /** Behind candles, so that they stand out from heat. */
-  halo: string;
 }
+
+/** How much is left of cells that lie behind a candle, so that it stands out from heat. */
+const BEHIND = 0.4;
 
 export class HeatPrimitive implements ISeriesPrimitive<Time> {
   private attachedTo: SeriesAttachedParameter<Time> | null = null;
@@ -43,7 +44,7 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
 
   constructor(
     private heat: Heat | null = null,
-    private look: HeatLook = { table: new Uint8ClampedArray(1024), sides: [], threshold: usd(0), halo: "#000" },
+    private look: HeatLook = { table: new Uint8ClampedArray(1024), sides: [], threshold: usd(0) },
     private linear = false,
   ) {}
 
@@ -121,8 +122,12 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
     const pixels = new Uint8ClampedArray(columns * bins * 4);
     const words = new Uint32Array(pixels.buffer);
     const colours = new Uint32Array(this.look.table.buffer.slice(0));
+    const behind = new Uint32Array(fainter(this.look.table, BEHIND).buffer);
+    const { high, low } = heat.candles;
+    const rowOf = (value: number): number => Math.floor(Math.log(value / heat.lowest) / heat.width);
     for (let column = from; column < to; column += 1) {
       const cut = heat.byteFor(this.look.threshold, column);
+      const [first, last] = [rowOf(low[column]!) - 1, rowOf(high[column]!) + 1];
       for (let plane = 0; plane < heat.planes.length; plane += 1) {
         const name = heat.planes[plane];
         if (name !== "both" && !this.look.sides.some((side) => side === name)) continue;
@@ -131,7 +136,9 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
         for (let row = 0; row < bins; row += 1) {
           const byte = bytes[start + row]!;
           // The image's first row is the highest price.
-          if (byte >= cut) words[(bins - 1 - row) * columns + column - from] = colours[byte]!;
+          if (byte < cut) continue;
+          const own = row >= first && row <= last ? behind : colours;
+          words[(bins - 1 - row) * columns + column - from] = own[byte]!;
         }
       }
     }
@@ -175,20 +182,11 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
           (bottom - top) * verticalPixelRatio,
         );
       }
-      const spacing = ((right - left) / (to - from)) * horizontalPixelRatio;
-      const width = Math.max(2 * horizontalPixelRatio, Math.min(spacing, 0.8 * spacing + 2));
-      context.fillStyle = this.look.halo;
-      context.globalAlpha = 0.55;
-      const { high, low } = heat.candles;
-      for (let column = from; column < to; column += 1) {
-        const y1 = series.priceToCoordinate(high[column]!);
-        const y2 = series.priceToCoordinate(low[column]!);
-        if (y1 === null || y2 === null) continue;
-        const x = left * horizontalPixelRatio + (column - from + 0.5) * spacing;
-        const top = (y1 - 1.5) * verticalPixelRatio;
-        context.fillRect(x - width / 2, top, width, (y2 + 1.5) * verticalPixelRatio - top);
-      }
-      context.globalAlpha = 1;
     });
   }
+}
+
+/** The same colours, less solid. */
+function fainter(table: Uint8ClampedArray, share: number): Uint8ClampedArray {
+  return table.map((value, place) => (place % 4 === 3 ? value * share : value));
 }

@@ -25,12 +25,21 @@ export interface ProfileLook {
   plate: string;
   /** [px] */
   width: number;
+  linear: boolean;
 }
+
+/** Strips that stand in for a curve where the price axis is linear: bins are even in log price. */
+const STRIPS = 32;
+/** Free at the left of the longest bar. [px] */
+const MARGIN = 8;
 
 export class ProfilePrimitive implements ISeriesPrimitive<Time> {
   private attachedTo: SeriesAttachedParameter<Time> | null = null;
   private ladder: Ladder | null = null;
   private look: ProfileLook | null = null;
+  /** Bars as a picture, a row a bin; made anew when what is drawn changes, not in every frame. */
+  private bars: { picture: OffscreenCanvas; most: number; ratio: number } | null = null;
+  private totals: { long: number[]; short: number[] } = { long: [], short: [] };
   private readonly view: IPrimitivePaneView = {
     zOrder: () => "normal",
     renderer: (): IPrimitivePaneRenderer => ({
@@ -55,66 +64,114 @@ export class ProfilePrimitive implements ISeriesPrimitive<Time> {
   show(ladder: Ladder | null, look: ProfileLook): void {
     this.ladder = ladder;
     this.look = look;
+    this.bars = null;
+    if (ladder) {
+      this.totals = {
+        long: shownUsd(ladder.sides.long, look.tiers),
+        short: shownUsd(ladder.sides.short, look.tiers),
+      };
+    }
     this.attachedTo?.requestUpdate();
+  }
+
+  private get sides(): readonly ("long" | "short")[] {
+    const side = this.look?.side ?? "both";
+    return side === "both" ? ["long", "short"] : [side];
   }
 
   private drawOn(target: CanvasRenderingTarget2D): void {
     const { ladder, look, attachedTo } = this;
     if (!ladder || !look || !attachedTo) return;
-    target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-      const right = mediaSize.width;
-      const left = right - look.width;
+    const { series } = attachedTo;
+    target.useBitmapCoordinateSpace(({ context, horizontalPixelRatio: ratio, bitmapSize, mediaSize, verticalPixelRatio }) => {
+      const most = this.visibleMost(ladder, mediaSize.height);
+      if (!this.bars || this.bars.most !== most || this.bars.ratio !== ratio) {
+        this.bars = { picture: this.paint(ladder, look, most, ratio), most, ratio };
+      }
+      const { picture } = this.bars;
+      const left = bitmapSize.width - picture.width;
       context.fillStyle = look.plate;
       context.globalAlpha = 0.55;
-      context.fillRect(left, 0, look.width, mediaSize.height);
+      context.fillRect(left, 0, picture.width, bitmapSize.height);
       context.globalAlpha = 1;
-      const sides = (["long", "short"] as const).filter(
-        (side) => look.side === "both" || look.side === side,
-      );
-      const totals = sides.map((side) => shownUsd(ladder.sides[side], look.tiers));
-      // Of what is visible: a giant far away must not flatten what is near.
-      const top = attachedTo.series.coordinateToPrice(0) ?? Infinity;
-      const bottom = attachedTo.series.coordinateToPrice(mediaSize.height) ?? 0;
-      const isSeen = ladder.prices.map((price) => price >= bottom && price <= top);
-      const most = Math.max(1, ...totals.flatMap((total) => total.filter((_, bin) => isSeen[bin])));
-      const room = look.width - 8;
-      sides.forEach((side, index) => {
-        const one = ladder.sides[side];
-        const colour = side === "long" ? look.long : look.short;
-        const total = totals[index]!;
-        for (let bin = 0; bin < total.length; bin += 1) {
-          const usd = total[bin]!;
-          if (!(usd > 0)) continue;
-          const y1 = attachedTo.series.priceToCoordinate(ladder.edges[bin + 1]!);
-          const y2 = attachedTo.series.priceToCoordinate(ladder.edges[bin]!);
-          if (y1 === null || y2 === null || y2 < 0 || y1 > mediaSize.height) continue;
-          let x = right;
-          look.tiers.forEach((shown, tier) => {
-            const part = one.by_tier_usd[tier]?.[bin] ?? 0;
-            if (!shown || !(part > 0)) return;
-            const width = (part / most) * room;
-            context.fillStyle = colour;
-            // Higher leverage is brighter: it stands nearer to being closed.
-            context.globalAlpha = 0.15 + (0.85 * (tier + 1)) / look.tiers.length;
-            context.fillRect(x - width, y1, width, Math.max(1, y2 - y1 - 0.4));
-            x -= width;
-          });
-          if (look.bands && one.high[bin]! > 0) {
-            context.globalAlpha = 0.75;
-            context.strokeStyle = colour;
-            context.lineWidth = 1;
-            const y = (y1 + y2) / 2;
-            const width = Math.min(room, (one.high[bin]! / most) * room);
-            context.beginPath();
-            context.moveTo(right - width, y);
-            context.lineTo(right - Math.min(room, (one.low[bin]! / most) * room), y);
-            context.stroke();
-          }
-        }
-        context.globalAlpha = 1;
-        this.drawSum(context, ladder, one, colour, right, room, mediaSize.height);
-      });
+      context.imageSmoothingEnabled = false;
+      const bins = ladder.prices.length;
+      const strips = look.linear ? STRIPS : 1;
+      for (let strip = 0; strip < strips; strip += 1) {
+        const low = Math.round((strip * bins) / strips);
+        const high = Math.round(((strip + 1) * bins) / strips);
+        const bottom = series.priceToCoordinate(ladder.edges[low]!);
+        const top = series.priceToCoordinate(ladder.edges[high]!);
+        if (bottom === null || top === null || high === low) continue;
+        context.drawImage(
+          picture,
+          0,
+          bins - high,
+          picture.width,
+          high - low,
+          left,
+          top * verticalPixelRatio,
+          picture.width,
+          (bottom - top) * verticalPixelRatio,
+        );
+      }
     });
+    target.useMediaCoordinateSpace(({ context, mediaSize }) => {
+      for (const side of this.sides) {
+        const colour = side === "long" ? look.long : look.short;
+        const room = look.width - MARGIN;
+        this.drawSum(context, ladder, ladder.sides[side], colour, mediaSize.width, room, mediaSize.height);
+      }
+    });
+  }
+
+  /** Of what is visible: a giant far away must not flatten what is near. */
+  private visibleMost(ladder: Ladder, height: number): number {
+    const series = this.attachedTo!.series;
+    const top = series.coordinateToPrice(0) ?? Infinity;
+    const bottom = series.coordinateToPrice(height) ?? 0;
+    let most = 1;
+    for (let bin = 0; bin < ladder.prices.length; bin += 1) {
+      const price = ladder.prices[bin]!;
+      if (price < bottom || price > top) continue;
+      for (const side of this.sides) most = Math.max(most, this.totals[side][bin] ?? 0);
+    }
+    return most;
+  }
+
+  private paint(ladder: Ladder, look: ProfileLook, most: number, ratio: number): OffscreenCanvas {
+    const bins = ladder.prices.length;
+    const width = Math.round(look.width * ratio);
+    const room = width - MARGIN * ratio;
+    const picture = new OffscreenCanvas(width, bins);
+    const context = picture.getContext("2d");
+    if (!context) throw new Error("this browser gives no canvas to draw the profile on");
+    for (const side of this.sides) {
+      const one = ladder.sides[side];
+      context.fillStyle = side === "long" ? look.long : look.short;
+      for (let bin = 0; bin < bins; bin += 1) {
+        if (!(this.totals[side][bin]! > 0)) continue;
+        const row = bins - 1 - bin;
+        let x = width;
+        look.tiers.forEach((shown, tier) => {
+          const part = one.by_tier_usd[tier]?.[bin] ?? 0;
+          if (!shown || !(part > 0)) return;
+          const long = Math.min(x, (part / most) * room);
+          // Higher leverage is brighter: it stands nearer to being closed.
+          context.globalAlpha = 0.15 + (0.85 * (tier + 1)) / look.tiers.length;
+          context.fillRect(x - long, row, long, 1);
+          x -= long;
+        });
+        if (look.bands && one.high[bin]! > 0) {
+          const [low, high] = [one.low[bin]!, one.high[bin]!].map((usd) =>
+            Math.min(room, (usd / most) * room),
+          ) as [number, number];
+          context.globalAlpha = 0.3;
+          context.fillRect(width - high, row, high - low, 1);
+        }
+      }
+    }
+    return picture;
   }
 
   /** Everything between the mark and a price, from the mark outwards. */
@@ -128,7 +185,10 @@ export class ProfilePrimitive implements ISeriesPrimitive<Time> {
     height: number,
   ): void {
     const { long, short } = ladder.sides;
-    const most = Math.max(1, ...long.cumulative_usd, ...short.cumulative_usd);
+    let most = 1;
+    for (const held of [long, short]) {
+      for (const sum of held.cumulative_usd) most = Math.max(most, sum);
+    }
     context.strokeStyle = colour;
     context.lineWidth = 1.5;
     context.setLineDash([3, 3]);

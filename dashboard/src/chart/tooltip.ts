@@ -7,34 +7,73 @@ const AWAY = 18;
 
 export class Tooltip {
   private readonly element = document.createElement("div");
+  private readonly seen = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      if (target === this.stage) this.room = { width: contentRect.width, height: contentRect.height };
+    }
+  });
+  private said = "";
+  // Sizes are kept, not asked for: asking would lay the whole page out in every frame.
+  private room = { width: 0, height: 0 };
+  private own = { width: 0, height: 0, rows: -1 };
 
   constructor(private readonly stage: HTMLElement) {
     this.element.className = "chart-tooltip";
     this.element.hidden = true;
     stage.append(this.element);
+    this.seen.observe(stage);
   }
 
   hide(): void {
-    this.element.hidden = true;
+    if (!this.element.hidden) this.element.hidden = true;
   }
 
   show(reading: Reading, place: { x: number; y: number }, zone: string, tickSize: number): void {
-    this.element.replaceChildren(...lines(reading, zone, tickSize));
-    this.element.hidden = false;
-    const { clientWidth: width, clientHeight: height } = this.stage;
-    const { offsetWidth: own, offsetHeight: tall } = this.element;
+    const rows = lines(reading, zone, tickSize);
+    const said = rows.join("|");
+    if (said !== this.said) {
+      this.said = said;
+      this.write(rows);
+    }
+    if (this.element.hidden) this.element.hidden = false;
+    if (this.own.rows !== rows.length) {
+      const { offsetWidth: width, offsetHeight: height } = this.element;
+      this.own = { width, height, rows: rows.length };
+    }
+    const { own, room } = this;
     // On the side where there is room, and never under the finger.
-    const left = place.x + AWAY + own > width - 70 ? place.x - AWAY - own : place.x + AWAY;
-    const top = Math.min(Math.max(4, place.y - tall - AWAY), height - tall - 4);
+    const isRight = place.x + AWAY + own.width <= room.width - 70;
+    const left = isRight ? place.x + AWAY : place.x - AWAY - own.width;
+    const top = Math.min(Math.max(4, place.y - own.height - AWAY), room.height - own.height - 4);
     this.element.style.transform = `translate(${Math.max(4, left)}px, ${top}px)`;
   }
 
   remove(): void {
+    this.seen.disconnect();
     this.element.remove();
+  }
+
+  /** Rows that are there already are written over, not made anew. */
+  private write(rows: readonly Row[]): void {
+    while (this.element.childElementCount > rows.length) this.element.lastElementChild?.remove();
+    rows.forEach(([kind, left, right], i) => {
+      let line = this.element.children[i];
+      if (!line) {
+        line = document.createElement("div");
+        line.append(document.createElement("span"), document.createElement("span"));
+        this.element.append(line);
+      }
+      line.className = `tooltip-row tooltip-${kind}`;
+      line.children[0]!.textContent = left;
+      line.children[1]!.textContent = right;
+    });
   }
 }
 
-function lines(reading: Reading, zone: string, tickSize: number): HTMLElement[] {
+/** What kind of row, its name, its figure. */
+type Row = readonly [kind: string, left: string, right: string];
+
+export function lines(reading: Reading, zone: string, tickSize: number): Row[] {
   const { candle, cell, standing } = reading;
   const found = [
     row("head", formatTime(reading.time, zone), ""),
@@ -67,12 +106,6 @@ function lines(reading: Reading, zone: string, tickSize: number): HTMLElement[] 
   return found;
 }
 
-function row(kind: string, left: string, right: string): HTMLElement {
-  const line = document.createElement("div");
-  line.className = `tooltip-row tooltip-${kind}`;
-  const [name, figure] = [document.createElement("span"), document.createElement("span")];
-  name.textContent = left;
-  figure.textContent = right;
-  line.append(name, figure);
-  return line;
+function row(kind: string, left: string, right: string): Row {
+  return [kind, left, right];
 }
