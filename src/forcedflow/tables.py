@@ -276,6 +276,27 @@ _ALL = (
         "the snapshot's own time",
     ),
     _table(
+        "peer_maps",
+        "Liquidation maps of other providers, one row per level. An opponent, never an input.",
+        ("provider", "model", "side", "price_low", "price_high"),
+        (
+            Column("provider", pl.String, "-", "Who publishes the map, such as coinglass."),
+            Column("model", pl.String, "-", "Which of the provider's maps."),
+            Column(
+                "side",
+                pl.String,
+                "-",
+                "Side of the position; unknown where the provider names none.",
+                choices=("long", "short", "unknown"),
+            ),
+            Column("price_low", pl.Float64, "quote per base", "Where it begins.", positive=True),
+            Column("price_high", pl.Float64, "quote per base", "And ends.", positive=True),
+            Column("size", pl.Float64, "the provider's own", "Relative within one map alone."),
+        ),
+        "when the reply was made; the end of its newest bar where it does not say",
+        "day",
+    ),
+    _table(
         "leverage_brackets",
         "Maintenance margin by position size, dated by the day it took effect or was read.",
         ("bracket",),

@@ -72,8 +72,8 @@ def run(
     Parameters
     ----------
     kind
-        binance-vision, candles, coinglass, coinalyze, hyperliquid-fills, hyperliquid-positions,
-        hyperliquid-tape or table.
+        binance-vision, candles, coinglass, coinalyze, hyblock, hyperliquid-fills,
+        hyperliquid-positions, hyperliquid-tape or table.
     paths
         Files and folders; folders are walked.
     lake

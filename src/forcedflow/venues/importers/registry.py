@@ -20,6 +20,7 @@ from forcedflow.venues.importers.binance_vision import (
 from forcedflow.venues.importers.candles import read_candles
 from forcedflow.venues.importers.coinalyze import read_coinalyze
 from forcedflow.venues.importers.coinglass import read_coinglass
+from forcedflow.venues.importers.hyblock import read_hyblock
 from forcedflow.venues.importers.hyperliquid_fills import read_hyperliquid_fills
 from forcedflow.venues.importers.hyperliquid_positions import read_hyperliquid_positions
 from forcedflow.venues.importers.hyperliquid_tape import is_tape_name, read_hyperliquid_tape
@@ -62,8 +63,14 @@ _ALL = (
         read_binance_vision,
     ),
     ImportKind("candles", "OHLCV of perpetuals and spot pairs", (".csv", ".parquet"), read_candles),
-    ImportKind("coinglass", "CoinGlass exports and replies", (".csv", ".json"), read_coinglass),
+    ImportKind(
+        "coinglass",
+        "CoinGlass exports and replies, maps included",
+        (".csv", ".json"),
+        read_coinglass,
+    ),
     ImportKind("coinalyze", "Coinalyze exports and replies", (".csv", ".json"), read_coinalyze),
+    ImportKind("hyblock", "Hyblock's heatmaps, to be scored beside ours", (".json",), read_hyblock),
     ImportKind(
         "hyperliquid-fills",
         "fills of Hyperliquid's node: every liquidation and trade",

@@ -1,4 +1,4 @@
-"""Stored replies of CoinGlass's API: liquidations, open interest and funding.
+"""Stored replies of CoinGlass's API: liquidations, open interest and funding; maps are told apart.
 
 In:  ``{"code": "0", "data": [{"time": ms, ...}]}``, numbers or text.   Out: declared tables.
 Pure: no I/O, no clock, no global state.
@@ -21,13 +21,14 @@ from typing import Any
 import polars as pl
 
 from forcedflow.errors import DamagedFileError, UsageError
-from forcedflow.instruments import parse_symbol
 from forcedflow.venues.importers.bars import bar_end
 from forcedflow.venues.importers.coinglass.hourly import PRECEDENCE
+from forcedflow.venues.importers.coinglass.peer_map import is_map, map_rows
 from forcedflow.venues.importers.columns import Field, read_columns
 from forcedflow.venues.importers.options import ImportOptions
 from forcedflow.venues.importers.parsed import rows
-from forcedflow.venues.importers.totals import ALL_VENUES, liquidation_rows
+from forcedflow.venues.importers.symbols import stated, stated_series
+from forcedflow.venues.importers.totals import liquidation_rows
 from forcedflow.venues.importers.vendor_file import frame_of_records
 
 _LIQUIDATIONS = (
@@ -69,16 +70,14 @@ def reply(path: Path, document: Any, options: ImportOptions) -> dict[str, list[p
     if str(document.get("code")) != "0":
         problem = f"the vendor refused: code {document.get('code')}, {document.get('msg')}"
         raise DamagedFileError(file, problem, field="code")
+    if is_map(document["data"]):
+        return map_rows(path, document, options)
     raw = frame_of_records(file, document["data"])
     if raw.is_empty():
         return {}
-    coin = parse_symbol(_stated(file, "coin", options.coin, "BTC")).base
-    stated = _stated(file, "venue", options.venue, "binance")
-    venue = "+".join(sorted(stated.lower().replace(",", "+").split("+")))
-    _stated(file, "interval", options.interval, "1h")
+    venue, symbol, coin = stated_series(file, options)
+    stated(file, "interval", options.interval, "1h")
     length = options.interval_ms or 0
-    summed = venue == ALL_VENUES or "+" in venue
-    symbol = coin if summed else parse_symbol(coin, venue).symbol
     for long, short in _LIQUIDATIONS:
         if long in raw.columns:
             fields = [
@@ -136,9 +135,3 @@ def _ohlc(
                 "hint: --dataset open_interest (or funding)"
             )
     return {str(options.dataset): [frame]}
-
-
-def _stated(file: str, option: str, value: str | None, example: str) -> str:
-    if value is None:
-        raise UsageError(f"{file}: a reply does not say its {option}\nhint: --{option} {example}")
-    return value
