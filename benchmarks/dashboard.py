@@ -69,7 +69,7 @@ _WATCH = """
   };
 })();
 """
-# Every frame moves the chart once: dragged to and fro, then scaled in and out.
+# Every frame moves the chart once: dragged left and right, then scaled in and out.
 _MOVE = """
 async (count) => {
   const stage = document.querySelector(".chart-canvas canvas:last-of-type");
