@@ -23,7 +23,6 @@ from forcedflow.alerts.rules import ForecastOver, RuleBook
 from forcedflow.answers.times import iso_time
 from forcedflow.asof import newest_trained, read_market
 from forcedflow.asof.features import read_liquidation_totals
-from forcedflow.asof.forecast import read_forecast
 from forcedflow.depth.curve import Direction
 from forcedflow.errors import NoDataError
 from forcedflow.features.table import STEP_MS
@@ -31,7 +30,7 @@ from forcedflow.forecast.forecast import Chance, Forecast
 from forcedflow.live.loop import Subscriber
 from forcedflow.live.market_state import MarketState
 from forcedflow.live.market_update import MarketUpdate
-from forcedflow.live.timed_stage import TimedStage
+from forcedflow.live.timed_stage import TimedStage, forecast_stage
 from forcedflow.playbook.ignition import BARS, Ignition, find_ignitions
 from forcedflow.playbook.price_series import PriceSeries, series_of_market
 from forcedflow.store import Lake
@@ -83,22 +82,6 @@ def model_stage(lake: Lake) -> TimedStage:
     return TimedStage(MODEL, STEP_MS, tell)
 
 
-def forecast_stage(lake: Lake, every_ms: int) -> TimedStage:
-    """Return the stage that forecasts a market as the newest fitted model does.
-
-    Parameters
-    ----------
-    lake : Lake
-    every_ms : int
-        [ms]
-    """
-
-    def tell(state: MarketState, at_ms: int) -> Forecast:
-        return read_forecast(lake, state.instrument, at_ms)
-
-    return TimedStage("forecast", every_ms, tell)
-
-
 def stages_for(book: RuleBook, lake: Lake, forecast_every_ms: int) -> list[TimedStage]:
     """Return the stages that some rules need; forecasts only where a rule is about them.
 
@@ -138,29 +121,61 @@ class Observer:
         if update.mark is None or outcome is None or outcome.at_ms != update.at_ms:
             return None
         name = (update.instrument.venue, update.instrument.symbol)
-        before_ms = self._before.get(name, update.at_ms)
-        self._before[name] = update.at_ms
         seen = _of_update(update, update.mark)
         series = outcome.value
         if not isinstance(series, PriceSeries):
-            return seen
+            return seen  # the next one whose prices can be read reaches back over this one
+        before_ms = self._before.get(name, update.at_ms)
+        self._before[name] = update.at_ms
         return _with_prices(seen, series, before_ms)
 
+    def take_back(self, seen: Observation, before_ms: int | None) -> None:
+        """Forget an observation that nobody could judge, so that the next one reaches back over it.
 
-def telling(desk: AlertDesk) -> Subscriber:
+        Parameters
+        ----------
+        seen : Observation
+        before_ms : int or None
+            What `reaches_back_to` said before it. [UTC ms]
+        """
+        name = (seen.venue, seen.symbol)
+        self._before.pop(name, None)
+        if before_ms is not None:
+            self._before[name] = before_ms
+
+    def reaches_back_to(self, update: MarketUpdate) -> int | None:
+        """Return where the next observation of a market begins; None before its first. [UTC ms]"""
+        return self._before.get((update.instrument.venue, update.instrument.symbol))
+
+
+def telling(desk: AlertDesk, *, replayed: bool = False) -> Subscriber:
     """Return a subscriber that lets a desk observe every market at every bar close.
 
-    The loop needs `stages_for` its rules. A past that is shown once more wakes nobody: its updates
-    are passed over.
+    The loop needs `stages_for` its rules.
+
+    Parameters
+    ----------
+    desk : AlertDesk
+    replayed : bool
+        Whether a past that is shown once more is observed too, each observation saying that it is
+        one; by default it wakes nobody.
     """
     observer = Observer()
 
     def tell(update: MarketUpdate) -> None:
-        if update.badge == "REPLAY":
+        is_past = update.badge == "REPLAY"
+        if is_past and not replayed:
             return
+        before_ms = observer.reaches_back_to(update)
         seen = observer.observe(update)
-        if seen is not None:
-            desk.observe(seen)
+        if seen is None:
+            return
+        try:
+            desk.observe(replace(seen, replayed=is_past))
+        except BaseException:
+            # Nothing was written: what happened meanwhile is judged with the next bar close.
+            observer.take_back(seen, before_ms)
+            raise
 
     return tell
 

@@ -102,7 +102,7 @@ def replay(
     if not observed:
         for update in updates:
             check_prices(update)
-    _warn_of_silence(updates)
+    warn_of_silence(updates)
     listed = outbox.listed()[::-1]
     outbox.close()
     within = {row.alert.id for row in listed if not is_after(row) and row.alert.at_ms < to_ms}
@@ -117,8 +117,9 @@ def open_desk(
     lake: Lake,
     instruments: Sequence[Instrument],
     book: RuleBook,
-    place: Path,
+    place: Path | None,
     clock: Callable[[], int],
+    tell: Callable[[Alert], None] | None = None,
 ) -> tuple[AlertDesk, Outbox]:
     """Return a desk that sends, and its outbox, which is to be closed.
 
@@ -129,10 +130,13 @@ def open_desk(
     instruments : sequence of Instrument
         Markets that will be observed.
     book : RuleBook
-    place : Path
-        File of the outbox.
+    place : Path or None
+        File of the outbox; in memory and gone at the end without.
     clock : callable
-        Now, by the clock of the observations. [UTC ms]
+        Now, by the clock of the observations; signatures are stamped by that of the machine, since
+        receivers refuse what is minutes old. [UTC ms]
+    tell : callable, optional
+        Given every alert that is let through, once it is written down.
 
     Raises
     ------
@@ -142,9 +146,14 @@ def open_desk(
     from forcedflow.alerts import AlertDesk, Outbox
     from forcedflow.alerts.targets import make_senders
 
-    senders = make_senders(book, os.environ, clock)
+    senders = make_senders(book, os.environ, clock_ms)
     outbox = Outbox(place)
-    return AlertDesk(book, outbox, senders, clock, drawer(lake, instruments)), outbox
+    try:
+        desk = AlertDesk(book, outbox, senders, clock, drawer(lake, instruments), tell)
+    except BaseException:
+        outbox.close()
+        raise
+    return desk, outbox
 
 
 def send_now(
@@ -187,7 +196,7 @@ def send_now(
     try:
         fired = []
         updates = loop.close_bar(at_ms)
-        _warn_of_silence(updates)
+        warn_of_silence(updates)
         for update in updates:
             check_prices(update)
             seen = observer.observe(update)
@@ -201,13 +210,21 @@ def send_now(
     return at_ms, delivered, rows
 
 
-def _warn_of_silence(updates: Sequence[MarketUpdate]) -> None:
-    """Say where rules about forecasts had none to judge."""
+def warn_of_silence(updates: Sequence[MarketUpdate]) -> bool:
+    """Say where rules about forecasts had none to judge; return whether there was any such place.
+
+    Parameters
+    ----------
+    updates : sequence of MarketUpdate
+    """
+    silent = False
     for update in updates:
         outcome = update.stages.get("forecast")
         if outcome is not None and outcome.value is None:
             market = f"{update.instrument.venue} {update.instrument.symbol}"
             warn(f"{market}: rules about forecasts stay silent: {outcome.problem}")
+            silent = True
+    return silent
 
 
 def drawer(lake: Lake, instruments: Sequence[Instrument]) -> Callable[[Alert], bytes | None] | None:

@@ -11,7 +11,7 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from cyclopts import Parameter
 
 from forcedflow.cli.options import (
     choose_instrument,
-    console,
     open_lake,
     parse_duration,
     parse_time,
@@ -30,11 +29,11 @@ from forcedflow.cli.options import (
 from forcedflow.errors import ForcedflowError, UsageError, VenueError
 
 if TYPE_CHECKING:
+    from forcedflow.alerts import RuleBook
     from forcedflow.instruments import Instrument
     from forcedflow.live.bar_clock import Clock
     from forcedflow.live.health import RecordHealth
-    from forcedflow.live.loop import LiveLoop, Subscriber
-    from forcedflow.live.market_update import MarketUpdate
+    from forcedflow.live.loop import LiveLoop
     from forcedflow.store import Lake
     from forcedflow.venues.network import NetworkVenue
 
@@ -64,6 +63,8 @@ def run(
     stream: bool = True,
     cascade: str = "1h",
     forecast: str = "1h",
+    rules: Path | None = None,
+    outbox: Path | None = None,
     server: bool = True,
     port: int | None = None,
     for_: Annotated[str | None, Parameter(name="--for")] = None,
@@ -89,6 +90,10 @@ def run(
         How often cascades are walked; 0 for never.
     forecast
         How often the hours ahead are told; 0 for never.
+    rules
+        File of rules: what fires is sent to its targets. None are watched by default.
+    outbox
+        File of the outbox; in the lake's folder by default, of a past that is shown once more none.
     server
         Whether to serve the dashboard and the API too, where the extra of that name is installed.
     port
@@ -111,7 +116,10 @@ def run(
     if port is not None and not 0 <= port <= 65_535:
         raise UsageError(f"--port {port}: from 0 to 65535")
     served = (server, port)
-    follow = partial(_follow, every_ms=every_ms, for_s=for_s, json=json, served=served)
+    alerting = _alerting(rules, outbox, is_replay=replay is not None)
+    follow = partial(
+        _follow, every_ms=every_ms, for_s=for_s, json=json, served=served, alerting=alerting
+    )
     if replay is None and _SANDBOX in names:
         if names != [_SANDBOX]:
             raise UsageError("the sandbox is followed alone\nhint: --venue sandbox")
@@ -125,8 +133,23 @@ def run(
     if not stream:
         held = open_lake(lake)
         markets = [choose_instrument(held, symbol, name) for name in names for symbol in symbols]
-        return follow(held, markets, _reading_again)
+        return follow(held, markets, _reading_again, hears_rows=False)
     return _follow_venues(symbols, names, parse_duration(back), lake, follow)
+
+
+def _alerting(
+    rules: Path | None, outbox: Path | None, *, is_replay: bool
+) -> tuple[RuleBook, Path | None] | None:
+    """Return the rules and the outbox that are stated; a mistake is refused before all else."""
+    if rules is None:
+        if outbox is not None:
+            raise UsageError("--outbox is of rules\nhint: --rules ~/.config/forcedflow/alerts.toml")
+        return None
+    if is_replay and outbox is not None:
+        raise UsageError("a past that is shown once more keeps no outbox\nhint: leave --outbox out")
+    from forcedflow.alerts import read_rules
+
+    return read_rules(rules.expanduser()), None if outbox is None else outbox.expanduser()
 
 
 def _multiple_of_a_bar(name: str, stated: str) -> int:
@@ -147,31 +170,47 @@ def _follow(
     for_s: float | None,
     json: bool,
     served: tuple[bool, int | None],
+    alerting: tuple[RuleBook, Path | None] | None,
     is_replay: bool = False,
+    hears_rows: bool = True,
     now_ms: Callable[[], int] | None = None,
 ) -> int:
     """Follow markets until whatever drives them ends, and return the exit status."""
+    from forcedflow.cli.up_alerts import as_shown, watched, with_rules
+    from forcedflow.cli.up_screen import print_row, shown
     from forcedflow.live.loop import LiveLoop
     from forcedflow.live.timed_stage import cascade_stage, forecast_stage
 
     known = {"cascade": cascade_stage, "forecast": forecast_stage}
-    stages = [known[name](lake, pace_ms) for name, pace_ms in every_ms.items() if pace_ms]
+    asked = [known[name](lake, pace_ms) for name, pace_ms in every_ms.items() if pace_ms]
+    book, place = alerting or (None, None)
+    stages = with_rules(asked, book, lake)
     loop = LiveLoop(lake, markets, stages=stages, is_replay=is_replay)
     is_served, port = served
     clock = now_ms or ((lambda: max(loop.at_ms, 0)) if is_replay else _wall_clock().now_ms)
     with contextlib.ExitStack() as stack:
+        watch = None
+        if book is not None:
+            from forcedflow.answers.alerts import outbox_path
+
+            kept = None if is_replay else place or outbox_path(lake)
+            watch = stack.enter_context(
+                watched(loop, lake, markets, book, kept, clock, is_replay=is_replay)
+            )
         if is_served:
             from forcedflow.cli.up_server import served as serving
 
-            stack.enter_context(serving(loop, lake, clock, port))
-        loop.subscribers.append(stack.enter_context(_shown(json=json)))
+            stack.enter_context(
+                serving(loop, lake, markets, clock, port, watch, hears_rows=hears_rows)
+            )
+        loop.subscribers.append(as_shown(stack.enter_context(shown(json=json))))
         try:
             status = asyncio.run(_until_told(loop, drive, for_s))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
     if json and loop.at_ms >= 0:
         # Whoever goes on from the lake, from any bar, comes to the same.
-        _print_row({"ended": loop.at_ms, "state": loop.state_hash()})
+        print_row({"ended": loop.at_ms, "state": loop.state_hash()})
     return status
 
 
@@ -210,7 +249,7 @@ def _replay(
         await replay(loop, start_ms, end_ms, speed, _wall_clock(), stop)
         return 0
 
-    return follow(held, markets, drive, is_replay=True)
+    return follow(held, markets, drive, is_replay=True, hears_rows=False)
 
 
 async def _reading_again(loop: LiveLoop, stop: asyncio.Event) -> int:
@@ -395,65 +434,3 @@ def _wall_clock() -> Clock:
     from forcedflow.live.bar_clock import Clock
 
     return Clock(lambda: round(datetime.now(UTC).timestamp() * 1000))
-
-
-@contextlib.contextmanager
-def _shown(*, json: bool) -> Iterator[Subscriber]:
-    """Show updates: as a table on a terminal, else as a line each."""
-    from forcedflow import log
-
-    log.configure(as_json=json)
-    if json:
-        yield _print_line
-        return
-    from forcedflow.cli.up_screen import market_line, markets_table
-
-    newest: dict[Instrument, MarketUpdate] = {}
-    screen = console()
-    if not screen.is_terminal:
-        said: dict[Instrument, int] = {}
-
-        def say(update: MarketUpdate) -> None:
-            # The same bar close is told again once its stages have run.
-            if said.get(update.instrument) != update.at_ms:
-                said[update.instrument] = update.at_ms
-                sys.stdout.write(market_line(update) + "\n")
-                sys.stdout.flush()
-
-        yield say
-        return
-    from rich.live import Live
-
-    with Live(console=screen, auto_refresh=False) as live:
-        log.configure()  # within, so that events stand above the table
-
-        def show(update: MarketUpdate) -> None:
-            newest[update.instrument] = update
-            live.update(markets_table(list(newest.values())), refresh=True)
-
-        yield show
-    log.configure()
-
-
-def _print_line(update: MarketUpdate) -> None:
-    from forcedflow.answers import cascade, forecast
-    from forcedflow.cascade.cascade import Cascade
-    from forcedflow.forecast.forecast import Forecast
-
-    def told(value: object) -> Any:
-        match value:
-            case Cascade():
-                return cascade.answer(value)
-            case Forecast():
-                return forecast.answer(value)
-            case _:
-                return None
-
-    _print_row(update.row(told))
-
-
-def _print_row(row: dict[str, Any]) -> None:
-    import msgspec
-
-    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
-    sys.stdout.flush()

@@ -1,24 +1,28 @@
 """Markets that are followed, for people: one table of them all.
 
-In:  `MarketUpdate`s.   Out: renderables and lines of text.
+In:  `MarketUpdate`s.   Out: renderables, lines of text or of JSON on standard output.
 Free of the clock: ages are those of the bar close.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from forcedflow.cli.options import iso_time
+from forcedflow.cli.options import console, iso_time
 from forcedflow.report import palette
 from forcedflow.units import SIDES, Side, format_age, format_price, format_usd
 
 if TYPE_CHECKING:
+    from forcedflow.instruments import Instrument
+    from forcedflow.live.loop import Subscriber
     from forcedflow.live.market_update import MarketUpdate
 
 _BADGES = {
@@ -104,3 +108,70 @@ def _score(update: MarketUpdate) -> str:
     if update.loading is None or math.isnan(update.loading.score):
         return "–"
     return f"{update.loading.score:.0f}"
+
+
+@contextlib.contextmanager
+def shown(*, json: bool) -> Iterator[Subscriber]:
+    """Give what shows updates: as a table on a terminal, else as a line each.
+
+    Parameters
+    ----------
+    json : bool
+        Lines of JSON, wherever it is.
+    """
+    from forcedflow import log
+
+    log.configure(as_json=json)
+    if json:
+        yield _print_line
+        return
+    newest: dict[Instrument, MarketUpdate] = {}
+    screen = console()
+    if not screen.is_terminal:
+        said: dict[Instrument, int] = {}
+
+        def say(update: MarketUpdate) -> None:
+            # The same bar close is told again once its stages have run.
+            if said.get(update.instrument) != update.at_ms:
+                said[update.instrument] = update.at_ms
+                sys.stdout.write(market_line(update) + "\n")
+                sys.stdout.flush()
+
+        yield say
+        return
+    from rich.live import Live
+
+    with Live(console=screen, auto_refresh=False) as live:
+        log.configure()  # within, so that events stand above the table
+
+        def show(update: MarketUpdate) -> None:
+            newest[update.instrument] = update
+            live.update(markets_table(list(newest.values())), refresh=True)
+
+        yield show
+    log.configure()
+
+
+def _print_line(update: MarketUpdate) -> None:
+    from forcedflow.answers import cascade, forecast
+    from forcedflow.cascade.cascade import Cascade
+    from forcedflow.forecast.forecast import Forecast
+
+    def told(value: object) -> Any:
+        match value:
+            case Cascade():
+                return cascade.answer(value)
+            case Forecast():
+                return forecast.answer(value)
+            case _:
+                return None
+
+    print_row(update.row(told))
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """Write one line of JSON."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+    sys.stdout.flush()

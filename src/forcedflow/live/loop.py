@@ -32,6 +32,7 @@ from forcedflow.store import Lake
 from forcedflow.units import DAY_MS, HOUR_MS
 
 Subscriber: TypeAlias = Callable[[MarketUpdate], None]
+RowSubscriber: TypeAlias = Callable[[Mapping[str, pl.DataFrame]], None]
 
 # Reads of an hour ago serve markets that are a bar behind; older ones nobody.
 _REMEMBERED_MS: Final = 2 * HOUR_MS
@@ -60,6 +61,8 @@ class LiveLoop:
     ----------
     subscribers : list of callable
         Told of every update, in order, as it comes. One that fails is logged and told of the next.
+    row_subscribers : list of callable
+        Given rows that are handed in, from the thread that does; likewise.
     """
 
     def __init__(
@@ -83,11 +86,17 @@ class LiveLoop:
         self._waiting: deque[Mapping[str, pl.DataFrame]] = deque()
         self._problems: dict[str, str] = {}
         self.subscribers: Final[list[Subscriber]] = []
+        self.row_subscribers: Final[list[RowSubscriber]] = []
         self.at_ms = -1
 
     def add(self, rows: Mapping[str, pl.DataFrame]) -> None:
         """Hand in rows that reached the lake; they count from the next bar close on."""
         self._waiting.append(rows)
+        for subscriber in tuple(self.row_subscribers):
+            try:
+                subscriber(rows)
+            except Exception as error:  # noqa: BLE001 - a subscriber's fault is no market's
+                _log.error("row subscriber failed", exc_info=error)
 
     def say(self, venue: str, problem: str) -> None:
         """Let updates of a venue's markets say what is wrong with it; nothing once it is mended."""
@@ -101,7 +110,8 @@ class LiveLoop:
         since_ms : int
             Rows of events from then on. [UTC ms]
         """
-        self.add(self._rows.read_again(since_ms))
+        # No subscriber is told: most of it was held before.
+        self._waiting.append(self._rows.read_again(since_ms))
 
     def hear(self, at_ms: int) -> None:
         """Bring ladders to a moment between two bar closes, so that the close has less to do.

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from forcedflow.answers import markets
+from forcedflow.answers import alerts, markets
 from forcedflow.answers.times import iso_time, parse_time
 from forcedflow.errors import UsageError
 from forcedflow.server.event_stream import EventStream
@@ -56,12 +56,16 @@ class Desk:
     events : EventStream
     sources : callable, optional
         The state of what is followed live; without it the server answers from what is stored.
+    alerts : callable, optional
+        From how many at most, and a moment [UTC ms] or None, to what rules watched beside have
+        found; without it the outbox in the lake's folder is read.
     """
 
     lake: Lake
     now_ms: Callable[[], int]
     events: EventStream = field(default_factory=EventStream)
     sources: Callable[[], Sequence[SourceState]] | None = None
+    alerts: Callable[[int, int | None], dict[str, Any]] | None = None
 
     def moment(self, text: str | None) -> int:
         """Return the moment that ``at`` means; without it the start of this minute. [UTC ms]
@@ -104,6 +108,12 @@ class Desk:
             # A bare coin names a sum over contracts, which is no market.
             if table == "open_interest" and "/" in symbol and first_ms <= now_ms
         ]
+
+    def told_alerts(self, limit: int, by_ms: int | None) -> dict[str, Any]:
+        """Return what fired, newest first; parameters as in `forcedflow.answers.alerts.ask`."""
+        if self.alerts is not None:
+            return self.alerts(limit, by_ms)
+        return alerts.ask_stored(self.lake, limit, by_ms)
 
     def simulated(self) -> bool:
         """Return whether anything held is of the simulated exchange; one market is enough."""

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Header, Query, Response
 from starlette.types import Receive, Scope, Send
 
 from forcedflow import __version__
+from forcedflow.answers.alerts import MOST
 from forcedflow.answers.times import iso_time
 from forcedflow.server.answer_cache import AnswerCache
 from forcedflow.server.desk import Desk
@@ -68,7 +69,9 @@ class EventResponse(Response):
                 self._sending_since = time.monotonic()
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 self._sending_since, self._sent = None, time.monotonic()
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            # What was published just before the end is heard too.
+            last = self._stream.take(listener)
+            await send({"type": "http.response.body", "body": last, "more_body": False})
         except asyncio.CancelledError:
             if not self._given_up:
                 raise
@@ -130,6 +133,26 @@ def event_routes(desk: Desk, answers: AnswerCache) -> APIRouter:
         # A browser that comes back sends the header; the parameter is of its first request.
         heard = last_event_id if last_event_id_header is None else last_event_id_header
         return EventResponse(desk.events, choice, heard)
+
+    @routes.get("/alerts", responses=JSON, response_class=Response)
+    async def alert_list(
+        limit: Annotated[int, Query(ge=1, le=MOST, description="Alerts at most.")] = 50,
+        at: Annotated[
+            str | None,
+            Query(
+                description="Only what had fired by then: ISO 8601 or UTC milliseconds.",
+                min_length=4,
+                max_length=40,
+            ),
+        ] = None,
+    ) -> Response:
+        """Return what fired, newest first, how far its deliveries are, and the rules watched."""
+        by_ms = None if at is None else desk.moment(at)
+        found = await asyncio.to_thread(desk.told_alerts, limit, by_ms)
+        # Deliveries go on while the lake stays as it is, so that no tag could name an answer.
+        headers = {"cache-control": "no-store"}
+        body = msgspec.json.encode(found)
+        return Response(body, media_type="application/json", headers=headers)
 
     @routes.get("/health", responses=JSON, response_class=Response)
     async def health() -> Response:

@@ -91,8 +91,9 @@ def test_stages_are_told_with_the_bar_they_ran_at(simulated, capsys):
 def test_the_server_answers_while_markets_are_followed(simulated, free_port):
     root, end_ms = simulated
     lake = Lake(root)
-    loop = LiveLoop(lake, [parse_symbol("SIM", "sandbox")], is_replay=True)
-    with up_server.served(loop, lake, lambda: end_ms, free_port):
+    markets = [parse_symbol("SIM", "sandbox")]
+    loop = LiveLoop(lake, markets, is_replay=True)
+    with up_server.served(loop, lake, markets, lambda: end_ms, free_port):
         loop.close_bar(end_ms - STEP_MS)
         with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/api/v1/health") as reply:
             told = json.loads(reply.read())
