@@ -27,6 +27,7 @@ from forcedflow.venues.importers.hyperliquid_tape import is_tape_name, read_hype
 from forcedflow.venues.importers.options import ImportOptions
 from forcedflow.venues.importers.parsed import Parsed
 from forcedflow.venues.importers.table_file import read_table_file
+from forcedflow.venues.importers.tardis import is_tardis_name, read_tardis
 
 Reader: TypeAlias = Callable[[Path, bytes, ImportOptions], Parsed]
 
@@ -88,6 +89,12 @@ _ALL = (
         "recorded trades, books and context of Hyperliquid",
         (".jsonl", ".gz"),
         read_hyperliquid_tape,
+    ),
+    ImportKind(
+        "tardis",
+        "Tardis.dev's CSV: trades, liquidations, ticker values, books",
+        (".gz", ".csv"),
+        read_tardis,
     ),
     ImportKind(
         "table", "files in this package's own schema", (".parquet", ".csv"), read_table_file
@@ -173,6 +180,8 @@ def _fits(kind: ImportKind, path: Path) -> bool:
         return is_archive_name(path)
     if kind.name == "hyperliquid-tape":
         return is_tape_name(path)
+    if kind.name == "tardis":
+        return is_tardis_name(path)
     return path.suffix.lower() in kind.suffixes and not _is_companion(path)
 
 
