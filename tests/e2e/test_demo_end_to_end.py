@@ -150,7 +150,7 @@ def test_what_cannot_be_run_is_refused_before_any_waiting(option, value, call):
 def _start(folder, stdout):
     (folder / "scratch").mkdir()
     return subprocess.Popen(
-        [sys.executable, "-m", "forcedflow", "demo", *SMALL, "--speed", "3000"],
+        [sys.executable, "-m", "forcedflow", "demo", *SMALL, "--screen", "--speed", "3000"],
         stdout=stdout,
         stderr=subprocess.PIPE,
         encoding="utf-8",

@@ -35,14 +35,11 @@ export function ChecklistPanel({ store }: { store: Store }) {
                 <b>No trade</b> {told.reason}
               </p>
             )}
-            <table class="checks">
-              <caption class="hidden">Checklist</caption>
-              <tbody>
-                {Object.entries(told.checklist).map(([name, check]) => (
-                  <Row key={name} title={TITLES[name] ?? name.replaceAll("_", " ")} check={check} tick={tick} />
-                ))}
-              </tbody>
-            </table>
+            <ul class="checks" aria-label="Checklist">
+              {Object.entries(told.checklist).map(([name, check]) => (
+                <Row key={name} title={TITLES[name] ?? name.replaceAll("_", " ")} check={check} tick={tick} />
+              ))}
+            </ul>
             <h3>Plans that the rules draw up</h3>
             {(["up", "down"] as const).map((way) => {
               const plan = told.plans[way];
@@ -71,17 +68,17 @@ function RegimeStrip({ regime, zone }: { regime: Regime; zone: string }) {
 
 function Row({ title, check, tick }: { title: string; check: Check; tick: number }) {
   return (
-    <tr class={check.verdict === "unknown" ? "is-unknown" : ""}>
-      <th scope="row">{title}</th>
-      <td class="number">{valueWords(check, tick)}</td>
-      <td>
+    <li class={check.verdict === "unknown" ? "is-unknown" : ""}>
+      <div>
+        <b>{title}</b>
+        <span class="number">{valueWords(check, tick)}</span>
         <span class={`tag ${tone(check.verdict)}`}>{check.verdict}</span>
-        <p class="evidence">
-          {check.evidence}
-          {check.age_s !== null && check.age_s > 0 ? ` (input ${formatAge(check.age_s)} old)` : ""}
-        </p>
-      </td>
-    </tr>
+      </div>
+      <p class="evidence">
+        {check.evidence}
+        {check.age_s !== null && check.age_s > 0 ? ` (input ${formatAge(check.age_s)} old)` : ""}
+      </p>
+    </li>
   );
 }
 

@@ -1,6 +1,6 @@
 """``forcedflow demo``: run a simulated market and show everything on it.
 
-In:  a scenario, a seed, sizes.   Out: a live screen; or text, a picture, JSON; a lake of it all.
+In:  a scenario, a seed, sizes.   Out: the dashboard, a live screen, or text and JSON; a lake.
 Everything shown says SIMULATED. What goes to standard output depends on the arguments alone;
 timings go to standard error.
 """
@@ -17,7 +17,9 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from forcedflow.cli.kernels import SANDBOX
 from forcedflow.cli.options import console, iso_time, print_json
@@ -42,6 +44,7 @@ _SHOWN_MS = 7 * _DAY_MS
 _SCENARIOS = 2_000
 _MOST_DAYS = 3650
 _MOST_TRADERS = 1_000_000
+_LAST_PORT = 65_535
 # A map a second is as often as anybody reads one; minutes in between move the last line alone.
 _LEAST_SECONDS_A_MAP = 1.0
 
@@ -54,10 +57,15 @@ def run(
     days: int = 30,
     traders: int = 50_000,
     headless: bool = False,
+    port: int | None = None,
+    browser: bool = True,
+    screen: Annotated[bool, Parameter(negative="")] = False,
     lake: Path | None = None,
     json: bool = False,
 ) -> int:
     """Run a simulated market and show everything on it, live until Ctrl-C.
+
+    The dashboard shows it where this installation has one, else the terminal does.
 
     Parameters
     ----------
@@ -73,13 +81,29 @@ def run(
         Traders over all three venues.
     headless
         Show the end of the history once, write forcedflow-demo.png here, and leave.
+    port
+        Port of the dashboard; 8480 or a free one by default.
+    browser
+        Whether to open a browser on the dashboard; its address is printed anyway.
+    screen
+        Draw on the terminal instead.
     lake
         Folder for the lake, new or empty, which is kept; a temporary one by default.
     json
         As headless, but print JSON.
     """
     refuse_unfit(seed=seed, speed=speed, days=days, traders=traders, lake=lake)
+    if port is not None and not 1 <= port <= _LAST_PORT:
+        raise UsageError(f"--port {port}: from 1 to {_LAST_PORT}")
+    from forcedflow.cli import demo_page
+
     headless = headless or json
+    is_page = not headless and not screen and demo_page.is_servable()
+    if port is not None and not is_page:
+        raise UsageError(
+            f"--port {port}: there is no dashboard to serve\n"
+            "hint: pip install 'forcedflow[server]', without --screen and --headless"
+        )
     draw = None
     if headless:
         from forcedflow.cli.heatmap import picture_writer
@@ -99,6 +123,8 @@ def run(
             draw(mapped, zones, Path(PICTURE))
             checklist = _checklist(held, instrument, end_ms - 1)
             _print(mapped, zones, checklist, market, days, json=json)
+        elif is_page:
+            demo_page.show(held, market, registry, port, browser=browser)
         else:
             _watch(held, market, registry)
         if lake is not None:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from forcedflow.live.bar_clock import Clock
     from forcedflow.live.health import RecordHealth
     from forcedflow.live.loop import LiveLoop
+    from forcedflow.sandbox.market import SandboxMarket
     from forcedflow.store import Lake
     from forcedflow.venues.network import NetworkVenue
+    from forcedflow.venues.registry import VenueRegistry
 
 _SANDBOX = "sandbox"
 # Simulated history that signals have enough of to be known.
@@ -118,7 +120,7 @@ def run(
     served = (server, port)
     alerting = _alerting(rules, outbox, is_replay=replay is not None)
     follow = partial(
-        _follow, every_ms=every_ms, for_s=for_s, json=json, served=served, alerting=alerting
+        follow_markets, every_ms=every_ms, for_s=for_s, json=json, served=served, alerting=alerting
     )
     if replay is None and _SANDBOX in names:
         if names != [_SANDBOX]:
@@ -161,7 +163,7 @@ def _multiple_of_a_bar(name: str, stated: str) -> int:
     return every_ms
 
 
-def _follow(
+def follow_markets(
     lake: Lake,
     markets: Sequence[Instrument],
     drive: Drive,
@@ -170,7 +172,7 @@ def _follow(
     for_s: float | None,
     json: bool,
     served: tuple[bool, int | None],
-    alerting: tuple[RuleBook, Path | None] | None,
+    alerting: tuple[RuleBook, Path | None] | None = None,
     is_replay: bool = False,
     hears_rows: bool = True,
     now_ms: Callable[[], int] | None = None,
@@ -403,7 +405,6 @@ def _is_listed(venue: NetworkVenue, symbol: str) -> bool:
 def _follow_sandbox(lake: Path | None, speed: float, follow: Callable[..., int]) -> int:
     """Follow the three venues of a simulated market, in a lake of their own."""
     from forcedflow.cli.demo import fill_lake, lake_folder, open_market, refuse_unfit
-    from forcedflow.live.bar_clock import follow_streams
     from forcedflow.store import Lake
 
     traders = _SANDBOX_TRADERS
@@ -413,21 +414,30 @@ def _follow_sandbox(lake: Path | None, speed: float, follow: Callable[..., int])
         market, registry = open_market(0, "calm", speed, traders)
         end_ms = market.opened_ms + _SANDBOX_DAYS * 86_400_000
         fill_lake(held, market, registry, end_ms, _SANDBOX_DAYS)
-        venues = [registry.find(name) for name in registry.names]
+        return follow_simulated(held, market, registry, follow)
 
-        async def drive(loop: LiveLoop, stop: asyncio.Event) -> int:
-            async with contextlib.AsyncExitStack() as stack:
-                streams = []
-                for venue in venues:
-                    for instrument in venue.instruments():
-                        tables = sorted(venue.capabilities.streamed - {"order_book"})
-                        stream = venue.stream(tables, instrument.symbol)
-                        streams.append(await stack.enter_async_context(contextlib.aclosing(stream)))
-                await follow_streams(loop, held, streams, lambda: market.now_ms, stop)
-            return 0
 
-        perpetuals = [venue.instruments()[0] for venue in venues]
-        return follow(held, perpetuals, drive, now_ms=lambda: market.now_ms)
+def follow_simulated(
+    held: Lake, market: SandboxMarket, registry: VenueRegistry, follow: Callable[..., int]
+) -> int:
+    """Follow every venue of a simulated market whose past the lake holds."""
+    from forcedflow.live.bar_clock import follow_streams
+
+    venues = [registry.find(name) for name in registry.names]
+
+    async def drive(loop: LiveLoop, stop: asyncio.Event) -> int:
+        async with contextlib.AsyncExitStack() as stack:
+            streams = []
+            for venue in venues:
+                for instrument in venue.instruments():
+                    tables = sorted(venue.capabilities.streamed - {"order_book"})
+                    stream = venue.stream(tables, instrument.symbol)
+                    streams.append(await stack.enter_async_context(contextlib.aclosing(stream)))
+            await follow_streams(loop, held, streams, lambda: market.now_ms, stop)
+        return 0
+
+    perpetuals = [venue.instruments()[0] for venue in venues]
+    return follow(held, perpetuals, drive, now_ms=lambda: market.now_ms)
 
 
 def _wall_clock() -> Clock:
