@@ -3,11 +3,12 @@
 import { computed, effect, untracked } from "@preact/signals";
 
 import type { Ladder, Series, Zones } from "../api/types";
-import { TIERS, type View } from "../model/view";
+import { TIERS, type Range, type View } from "../model/view";
 import type { Store } from "../store/store";
 
-// Wide enough for what a range of days moves through, in bins about as fine as the map's.
-const LADDER_REACH = 0.4;
+// Wide enough for what a span moves through, so that its bins are about as fine as the map's.
+const LADDER_REACH: Partial<Record<Range, number>> = { "12h": 0.06, "24h": 0.08, "3d": 0.2, "7d": 0.3 };
+const WIDEST_REACH = 0.5;
 const LADDER_BINS = 600;
 const SERIES = "open_interest,funding,liquidations,cvd,cvd_spot,long_short_ratio,basis";
 
@@ -51,7 +52,10 @@ export function readAnswers(store: Store): () => void {
     whenSet(about, (view) => {
       const query = store.query(view);
       void store.read("zones", store.zones, (signal) => client.json<Zones>("zones", query, signal));
-      const ladder = { ...query, reach: LADDER_REACH, bins: LADDER_BINS };
+    }),
+    whenSet(series, (view) => {
+      const reach = LADDER_REACH[view.range] ?? WIDEST_REACH;
+      const ladder = { ...store.query(view), reach, bins: LADDER_BINS };
       void store.read("ladder", store.ladder, (signal) =>
         client.json<Ladder>("ladder", ladder, signal),
       );

@@ -132,7 +132,7 @@ export function mountChart(element: HTMLElement, store: Store): () => void {
     }),
     effect(() => {
       showState(state, store.heat.value);
-      legend.replaceChildren(...legendOf(store, tickSize.value));
+      legend.replaceChildren(...legendOf(store));
     }),
     followLive(store, drawn),
   ];
@@ -185,19 +185,18 @@ function words(kind: string, text: string): HTMLElement {
   return element;
 }
 
-function legendOf(store: Store, tickSize: number): HTMLElement[] {
+/** On the chart itself, so that a photograph of it says so too. */
+function legendOf(store: Store): HTMLElement[] {
   const heat = store.heat.value.value;
   if (!heat) return [];
-  const { symbol, venue, model_words: model, simulated, mark_price: mark } = heat.header;
   const view = store.view.value;
-  const found = [
-    words("legend-symbol", symbol),
-    words("legend-venue", venue),
-    words("legend-price", formatPrice(mark, tickSize)),
-  ];
-  if (simulated) found.push(words("legend-mark", "SIMULATED"));
-  if (view.at !== null) found.push(words("legend-mark", `REPLAY ${formatTime(view.at, view.zone)}`));
-  found.push(words("legend-model", model));
+  const found = marksOf(store, heat).map((mark) => {
+    const when = mark === "REPLAY" ? ` ${formatTime(view.at ?? 0, view.zone)}` : "";
+    return words("legend-mark", mark + when);
+  });
+  const minutes = heat.stepMs / 60_000;
+  const step = minutes < 60 ? `${minutes} min` : `${minutes / 60} h`;
+  found.push(words("legend-model", `${heat.header.model_words} · ${step} a column`));
   return found;
 }
 
@@ -221,7 +220,7 @@ function showState(state: HTMLElement, held: Held<Heat>): void {
 
 function marksOf(store: Store, heat: Heat): string[] {
   const marks = heat.header.simulated ? ["SIMULATED"] : [];
-  return store.view.peek().at === null ? marks : [...marks, "REPLAY"];
+  return store.badge.value === "REPLAY" ? [...marks, "REPLAY"] : marks;
 }
 
 function nameOf(heat: Heat, store: Store): string[] {

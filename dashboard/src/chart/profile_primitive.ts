@@ -134,7 +134,11 @@ export class ProfilePrimitive implements ISeriesPrimitive<Time> {
     for (let bin = 0; bin < ladder.prices.length; bin += 1) {
       const price = ladder.prices[bin]!;
       if (price < bottom || price > top) continue;
-      for (const side of this.sides) most = Math.max(most, this.totals[side][bin] ?? 0);
+      for (const side of this.sides) {
+        most = Math.max(most, this.totals[side][bin] ?? 0);
+        // Ranges reach far above their estimates: half of one is room enough to see it.
+        if (this.look?.bands) most = Math.max(most, (ladder.sides[side].high[bin] ?? 0) / 2);
+      }
     }
     return most;
   }

@@ -3,7 +3,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { MarketEntry } from "../api/types";
 import { formatPrice, formatUsd } from "../model/format";
 import type { Usd } from "../model/nominal";
 import { colourTable, PALETTES, type PaletteName } from "../model/palette";
@@ -60,10 +59,8 @@ export function Toolbar({ store, actions, span }: Props) {
   const look = (change: Partial<View>) => () => {
     store.look(change);
   };
-  const markets = store.markets.value.value?.markets ?? [];
   return (
     <div class="toolbar" role="toolbar" aria-label="Chart">
-      <VenueChoice store={store} markets={markets} />
       <div class="segments" role="group" aria-label="Span">
         {RANGES.map((range) => (
           <Segment key={range} on={view.range === range} press={look({ range })}>
@@ -120,32 +117,6 @@ function Segment({ on, press, kind, title, children }: SegmentProps) {
     >
       {children}
     </button>
-  );
-}
-
-/** Venues that hold a map of the same coin; nothing where there is one alone. */
-function VenueChoice({ store, markets }: { store: Store; markets: readonly MarketEntry[] }) {
-  const view = store.view.value;
-  const base = store.market.value?.base;
-  const own = markets.filter((one) => one.map && one.base === base);
-  if (own.length < 2) return null;
-  const name = (one: { venue: string; symbol: string }): string => `${one.venue} ${one.symbol}`;
-  return (
-    <select
-      class="choice"
-      aria-label="Venue"
-      value={name(view)}
-      onChange={(event) => {
-        const found = own.find((one) => name(one) === event.currentTarget.value);
-        if (found) store.look({ venue: found.venue, symbol: found.symbol });
-      }}
-    >
-      {own.map((one) => (
-        <option key={name(one)} value={name(one)}>
-          {one.venue}
-        </option>
-      ))}
-    </select>
   );
 }
 

@@ -35,13 +35,22 @@ export function tickNear(value: number): number {
   return 10 ** Math.min(0, Math.floor(Math.log10(value)) - 5);
 }
 
+// As with clocks: asked for by every label of every frame.
+const PRICES = new Map<number, Intl.NumberFormat>();
+
 /** With the decimals of the tick size and thousands apart. */
 export function formatPrice(value: Price | number | null, tickSize: number): string {
   if (value === null || !Number.isFinite(value)) return "–";
-  return value.toLocaleString("en-US", {
-    minimumFractionDigits: decimals(tickSize),
-    maximumFractionDigits: decimals(tickSize),
-  });
+  let writer = PRICES.get(tickSize);
+  if (!writer) {
+    const places = decimals(tickSize);
+    writer = new Intl.NumberFormat("en-US", {
+      minimumFractionDigits: places,
+      maximumFractionDigits: places,
+    });
+    PRICES.set(tickSize, writer);
+  }
+  return writer.format(value);
 }
 
 /** Decimals that a tick size needs. */
