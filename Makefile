@@ -1,6 +1,7 @@
 # The contributor's menu. Every target works from a fresh clone with Python >= 3.11 and make.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+WORKERS ?= 2
 UV_PYTHON_DOWNLOADS ?= never
 export UV_PYTHON_DOWNLOADS
 
