@@ -73,7 +73,7 @@ def run(
     ----------
     kind
         binance-vision, candles, coinglass, coinalyze, hyblock, hyperliquid-fills,
-        hyperliquid-positions, hyperliquid-tape or table.
+        hyperliquid-positions, hyperliquid-tape, tardis or table.
     paths
         Files and folders; folders are walked.
     lake
