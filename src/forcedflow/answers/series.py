@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from forcedflow.answers.times import iso_time
+from forcedflow.asof.market import read_liquidations
 from forcedflow.errors import NoDataError, UsageError
 from forcedflow.instruments import Instrument
 from forcedflow.store import Lake
@@ -198,10 +199,9 @@ def _funding(window: Window) -> tuple[Columns, list[str]]:
 
 
 def _liquidations(window: Window) -> tuple[Columns, list[str]]:
-    rows = window.rows("liquidations")
-    of = "single prints"
-    if rows.is_empty():
-        rows, of = _held(window.rows("liquidation_totals"), "liquidations"), "totals of bars"
+    # The longest series of the coin: where the venue prints none, a sum over venues that says so.
+    rows, of = read_liquidations(window.lake, window.instrument, window.from_ms, window.at_ms)
+    if "interval_ms" in rows.columns:
         rows = _one_interval(rows)
     usd = pl.col("notional_usd")
     found = _joined(rows, window).agg(
@@ -211,7 +211,7 @@ def _liquidations(window: Window) -> tuple[Columns, list[str]]:
     stated = rows["completeness"].unique(maintain_order=True).to_list()
     head = {
         "unit": "USD",
-        "of": f"{window.instrument.venue} {window.instrument.symbol}, {of}",
+        "of": of,
         "completeness": ", then ".join(stated),
     }
     return head | _to_columns(found), _sources(rows)
