@@ -11,6 +11,7 @@ from forcedflow.asof.market import (
     read_trained,
 )
 from forcedflow.asof.past_prices import read_past_prices
+from forcedflow.asof.peer_maps import read_peer_maps
 from forcedflow.asof.prints import read_prints
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "read_market",
     "read_past_prices",
     "read_path_klines",
+    "read_peer_maps",
     "read_prints",
     "read_trained",
 ]

@@ -351,16 +351,27 @@ def _map_rows(
     held: Lake, instrument: Instrument, span: _Span, data: dict[str, Any], *, placebos: bool
 ) -> list[Row]:
     """Rows of one symbol, remembered or scored; what they rest on goes into ``data``."""
-    from forcedflow.asof import read_liquidations, read_market, read_path_klines
+    from forcedflow.asof import (
+        read_liquidations,
+        read_market,
+        read_path_klines,
+        read_peer_maps,
+    )
     from forcedflow.cli.scorecard_memory import memory_key, remembered
+    from forcedflow.evaluate.snapshots import OLDEST_MS
+    from forcedflow.tables import is_simulated
 
     market = read_market(held, instrument, span.to_ms)
     first_ms = int(market.open_interest["event_time"].dt.epoch("ms")[0])
     liquidations, whose = read_liquidations(held, instrument, first_ms, span.to_ms)
     path = read_path_klines(held, instrument, span.to_ms)
     symbol = instrument.symbol
+    peers = read_peer_maps(held, instrument, span.from_ms - OLDEST_MS, span.to_ms)
     frames = {"open_interest": market.open_interest, "liquidations": liquidations, "klines": path}
-    record_inputs(data, symbol, frames, simulated=market.simulated)
+    if peers.height:
+        frames["peer_maps"] = peers
+    simulated = market.simulated or any(is_simulated(source) for source in peers["source"])
+    record_inputs(data, symbol, frames, simulated=simulated)
     data["targets"][symbol] = whose
     key = memory_key(
         {
@@ -377,7 +388,9 @@ def _map_rows(
 
     def score() -> tuple[list[Row], list[Any]]:
         missing: dict[str, Any] = {"missing": []}
-        rows = _score_map(held, market, liquidations, path, whose, span, missing, placebos=placebos)
+        rows = _score_map(
+            held, market, liquidations, path, peers, whose, span, missing, placebos=placebos
+        )
         return rows, missing["missing"]
 
     rows, missing = remembered(held, key, score)
@@ -390,6 +403,7 @@ def _score_map(
     market: Market,
     liquidations: pl.DataFrame,
     path: pl.DataFrame,
+    peers: pl.DataFrame,
     whose: str,
     span: _Span,
     data: dict[str, Any],
@@ -426,7 +440,7 @@ def _score_map(
     if not parts:
         raise NoDataError("no week of the scored span has liquidations and a path")
     scope = Scope(instrument.symbol, instrument.venue, whose, flows.inputs)
-    seen = Seen(market, path, liquidations, bars, flows, atoms, width, span.length_ms)
+    seen = Seen(market, path, liquidations, peers, bars, flows, atoms, width, span.length_ms)
     where = score_where(held, seen, trials, scope, data)
     return [*map_rows(joined(parts), scope, span.length_ms), *where]
 

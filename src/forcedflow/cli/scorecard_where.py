@@ -1,13 +1,14 @@
-"""``forcedflow scorecard map``: where liquidations fell, beside zones and ranges like ours.
+"""``forcedflow scorecard map``: where liquidations fell, beside zones like ours and maps of others.
 
-In:  trials of the map and what they rest on.   Out: rows of the metrics ``lift``, ``spatial_bits``.
+In:  trials of the map and what they rest on.
+Out: rows of the metrics ``lift``, ``spatial_bits`` and, beside other maps, ``matched_lift``.
 Heavy imports live inside the functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from forcedflow.errors import NoDataError
@@ -16,10 +17,14 @@ from forcedflow.units import DAY_MS, HOUR_MS
 if TYPE_CHECKING:
     import polars as pl
 
+    from forcedflow.evaluate.lift import Hours, Zones
     from forcedflow.evaluate.located import Located
     from forcedflow.evaluate.map_card import Scope
     from forcedflow.evaluate.map_trial import Trial
+    from forcedflow.evaluate.peer_map import PeerMaps
     from forcedflow.evaluate.scorecard import Row
+    from forcedflow.evaluate.snapshots import Snapshot
+    from forcedflow.evaluate.spatial import Surprise
     from forcedflow.liquidation_map import Market
     from forcedflow.positions import Atoms, Bars, Flows
     from forcedflow.store import Lake
@@ -32,7 +37,7 @@ class Seen:
     Parameters
     ----------
     market : Market
-    path_klines, liquidations : polars.DataFrame
+    path_klines, liquidations, peer_maps : polars.DataFrame
     bars : Bars
         With extremes that are true over whole intervals of ``length_ms``.
     flows : Flows
@@ -46,6 +51,7 @@ class Seen:
     market: Market
     path_klines: pl.DataFrame
     liquidations: pl.DataFrame
+    peer_maps: pl.DataFrame
     bars: Bars
     flows: Flows
     atoms: Atoms
@@ -73,6 +79,7 @@ def score_where(
     """
     from forcedflow.evaluate.lift import FOLLOWED_MS, joined_zones, lift_rows, top_zones
     from forcedflow.evaluate.located import locate_totals
+    from forcedflow.evaluate.peer_map import peer_maps
     from forcedflow.evaluate.snapshots import hourly_snapshots
     from forcedflow.evaluate.spatial import hourly_surprise, joined_surprise, spatial_rows
     from forcedflow.evaluate.standing import known_times
@@ -80,7 +87,9 @@ def score_where(
     bars, last_ms = _hourly(seen), trials[-1][2]
     known_ms = known_times(seen.market.open_interest, bars.end_ms)
     prints = _prints(held, seen, trials[0][1], last_ms)
-    zones, surprises, rows = [], [], []
+    zones, surprises = [], []
+    rows: list[Row] = []
+    contests = [_Contest(peer) for peer in peer_maps(seen.peer_maps, seen.market.instrument.venue)]
     for trial, from_ms, to_ms in trials:
         snapshots = list(
             hourly_snapshots(
@@ -92,8 +101,14 @@ def score_where(
         if prints is not None:
             weights = trial.mixture.background, trial.path_only.weights
             surprises.append(hourly_surprise(snapshots, prints, bars, *weights))
+        for contest in contests:
+            contest.add(trial, snapshots, last_ms - FOLLOWED_MS, prints, bars)
     try:
         located = prints if prints is not None else locate_totals(seen.liquidations, bars)
+    except NoDataError as error:
+        _record_missing(data, scope.symbol, error)
+        return rows
+    try:
         rows += list(lift_rows(*joined_zones(zones), located, scope))
     except NoDataError as error:
         _record_missing(data, scope.symbol, error)
@@ -102,7 +117,66 @@ def score_where(
             rows += list(spatial_rows(joined_surprise(surprises), scope))
         except NoDataError as error:
             _record_missing(data, scope.symbol, error)
+    for contest in contests:
+        rows += contest.rows(located, scope, data)
     return rows
+
+
+@dataclass(slots=True)
+class _Contest:
+    """Ours and the maps of one provider on the same hours, fold by fold."""
+
+    peer: PeerMaps
+    ours: list[tuple[Hours, Zones]] = field(default_factory=list)
+    theirs: list[tuple[Hours, Zones]] = field(default_factory=list)
+    surprises: list[tuple[Surprise, Surprise]] = field(default_factory=list)
+
+    def add(
+        self,
+        trial: Trial,
+        snapshots: Sequence[Snapshot],
+        whole_by_ms: int,
+        prints: Located | None,
+        bars: Bars,
+    ) -> None:
+        """Take one fold; zones count at hours that could be followed to the end."""
+        import numpy as np
+
+        from forcedflow.evaluate.lift import top_zones
+        from forcedflow.evaluate.peer_map import beside
+        from forcedflow.evaluate.spatial import hourly_surprise
+
+        ours, theirs = beside(snapshots, self.peer)
+        self.ours.append(top_zones([one for one in ours if one.hour_ms <= whole_by_ms]))
+        self.theirs.append(top_zones([one for one in theirs if one.hour_ms <= whole_by_ms]))
+        if prints is not None:
+            alone, path_only = np.zeros_like(trial.path_only.weights), trial.path_only.weights
+            self.surprises.append(
+                (
+                    hourly_surprise(ours, prints, bars, trial.mixture.background, path_only),
+                    hourly_surprise(theirs, prints, bars, alone, path_only),
+                )
+            )
+
+    def rows(self, located: Located, scope: Scope, data: dict[str, Any]) -> list[Row]:
+        """Return the rows of the contest; why one is missing goes into ``data``."""
+        from forcedflow.evaluate.lift import joined_zones
+        from forcedflow.evaluate.peer_map import peer_lift_rows, peer_spatial_rows
+        from forcedflow.evaluate.spatial import joined_surprise
+
+        found: list[Row] = []
+        zones = joined_zones(self.ours), joined_zones(self.theirs)
+        try:
+            found += peer_lift_rows(*zones, located, scope, self.peer.name)
+        except NoDataError as error:
+            _record_missing(data, scope.symbol, error)
+        if self.surprises:
+            ours, theirs = (joined_surprise(parts) for parts in zip(*self.surprises, strict=True))
+            try:
+                found += peer_spatial_rows(ours, theirs, scope, self.peer.name)
+            except NoDataError as error:
+                _record_missing(data, scope.symbol, error)
+        return found
 
 
 def _hourly(seen: Seen) -> Bars:

@@ -14,7 +14,7 @@ from forcedflow.sandbox.parameters import parameters
 from forcedflow.sandbox.simulate import burn_in, simulate
 from forcedflow.sandbox.state import open_market
 from forcedflow.store import Lake
-from forcedflow.units import DAY_MS
+from forcedflow.units import DAY_MS, HOUR_MS
 
 DAYS, FIT_DAYS = 60, 20
 TABLES = (
@@ -76,3 +76,55 @@ def test_without_prints_there_is_a_lift_and_no_spatial_score(market, tmp_path, c
     assert "lift" in metrics
     assert "spatial_bits" not in metrics
     assert missing == []
+
+
+def peer(rows, fit_to_ms, **told):
+    """Return hourly maps of somebody who knows which prices the next day's liquidations print."""
+    prints = rows["liquidations"].sort("event_time")
+    at, price = prints["event_time"].dt.epoch("ms").to_numpy(), prints["price"].to_numpy()
+    parts = []
+    for hour_ms in range(fit_to_ms, fit_to_ms + 35 * DAY_MS, HOUR_MS):
+        first, stop = np.searchsorted(at, [hour_ms, hour_ms + DAY_MS])
+        levels = np.unique(np.round(price[first:stop], -1))
+        parts.append(
+            pl.DataFrame({"price_low": levels - 5, "price_high": levels + 5}).with_columns(
+                event_time=pl.lit(hour_ms), size=pl.lit(1.0)
+            )
+        )
+    moment = pl.col("event_time").cast(pl.Datetime("ms", "UTC"))
+    return pl.concat(parts).with_columns(
+        event_time=moment,
+        available_time=moment,
+        source=pl.lit("coinglass:model1"),
+        precedence=pl.lit(3, pl.Int8),
+        **{name: pl.lit(value) for name, value in told.items()},
+    )
+
+
+def test_a_map_of_somebody_else_stands_beside_ours_on_the_hours_it_was_held(
+    market, tmp_path, capsys
+):
+    tables, fit_to_ms = market
+    symbol = tables["open_interest"]["symbol"][0]
+    venue = tables["open_interest"]["venue"][0]
+    told = {"provider": "coinglass", "model": "model1", "side": "unknown"}
+    theirs = peer(tables, fit_to_ms, venue=venue, symbol=symbol, **told)
+    few_ms = pl.lit(fit_to_ms + 5 * DAY_MS).cast(pl.Datetime("ms", "UTC"))
+    few = theirs.filter(pl.col("event_time") < few_ms).with_columns(
+        venue=pl.lit("all"), symbol=pl.lit(symbol.split("/")[0])
+    )
+    held = tables | {"peer_maps": pl.concat([theirs, few], how="diagonal")}
+    rows, missing = scorecard(tmp_path, held, fit_to_ms, capsys)
+    assert [entry["why"].split(":")[0] for entry in missing] == [
+        "matched_lift beside coinglass model1 (all)"
+    ]
+    lift = rows["matched_lift", "coinglass model1", "pooled"]
+    assert lift["gain"] == pytest.approx(lift["value"] - lift["baseline_value"])
+    assert lift["baseline_value"] > lift["value"]
+    assert not lift["pass"]
+    assert lift["n_days"] >= 30
+    bits = rows["spatial_bits", "coinglass model1", "pooled"]
+    assert bits["gain"] == pytest.approx(bits["baseline_value"] - bits["value"])
+    assert bits["n"] <= rows["spatial_bits", "uniform", "pooled"]["n"]
+    fewer = rows["spatial_bits", "coinglass model1 (all)", "pooled"]
+    assert 0 < fewer["n"] < bits["n"]
