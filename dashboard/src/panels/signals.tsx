@@ -1,7 +1,7 @@
 // Eight signals with reasons and records, what they add up to, and the pressure gauge.
 import { useState } from "preact/hooks";
 
-import type { SignalReading, Signals } from "../api/answers";
+import type { Loading, SignalReading, Signals } from "../api/answers";
 import { formatAge } from "../model/format";
 import { useAnswer } from "../store/answers";
 import type { Store } from "../store/store";
@@ -10,38 +10,54 @@ import { Answer, AsOf } from "./state";
 export function SignalsPanel({ store }: { store: Store }) {
   const held = useAnswer<Signals>(store, "signals", {}, { model: false });
   const { at, zone } = store.view.value;
+  const live = at === null ? store.live.value : null;
+  const told = held.value;
+  // The stream tells every bar at once; the answer that weighs thirty days may come later.
+  if (live?.signals && live.loading && (!told || Date.parse(live.at) >= Date.parse(told.at))) {
+    return <Told signals={live.signals} loading={live.loading} gauges={told} />;
+  }
   return (
     <Answer held={held} what="eight signals of 30 days">
-      {(told) => {
-        const live = at === null ? store.live.value : null;
-        const newer = live?.signals && Date.parse(live.at) >= Date.parse(told.at);
-        const signals = newer ? live.signals! : told.signals;
-        const loading = newer && live.loading ? live.loading : told.loading;
-        return (
-          <>
-            <AsOf at={told.at} wanted={at} zone={zone} />
-            <div class="gauges">
-              <LoadingGauge down={loading.down} up={loading.up} words={loading.words} />
-              <Gauge
-                title="OI pressure"
-                value={told.pressure_gauge}
-                words="open interest against a price that stands still, 0 to 100 of the last 30 days"
-              />
-              <Gauge
-                title="Crowding"
-                value={told.crowding === null ? null : 100 * told.crowding}
-                words="how one-sided open interest, funding and accounts are, 0 to 100"
-              />
-            </div>
-            <ul class="signals">
-              {signals.map((one) => (
-                <Row key={one.signal} reading={one} />
-              ))}
-            </ul>
-          </>
-        );
-      }}
+      {(answer) => (
+        <>
+          <AsOf at={answer.at} wanted={at} zone={zone} />
+          <Told signals={answer.signals} loading={answer.loading} gauges={answer} />
+        </>
+      )}
     </Answer>
+  );
+}
+
+interface ToldProps {
+  signals: readonly SignalReading[];
+  loading: Loading;
+  /** Where the two gauges are read; they are no part of the stream. */
+  gauges: Signals | null;
+}
+
+function Told({ signals, loading, gauges }: ToldProps) {
+  const crowding = gauges?.crowding ?? null;
+  return (
+    <>
+      <div class="gauges">
+        <LoadingGauge down={loading.down} up={loading.up} words={loading.words} />
+        <Gauge
+          title="OI pressure"
+          value={gauges?.pressure_gauge ?? null}
+          words="open interest against a price that stands still, 0 to 100 of the last 30 days"
+        />
+        <Gauge
+          title="Crowding"
+          value={crowding === null ? null : 100 * crowding}
+          words="how one-sided open interest, funding and accounts are, 0 to 100"
+        />
+      </div>
+      <ul class="signals">
+        {signals.map((one) => (
+          <Row key={one.signal} reading={one} />
+        ))}
+      </ul>
+    </>
   );
 }
 
