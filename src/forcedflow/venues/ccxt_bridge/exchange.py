@@ -31,7 +31,9 @@ from forcedflow.venues.base import UNDECODABLE
 from forcedflow.venues.ccxt_bridge.spec import OWN, venue_name
 from forcedflow.venues.connector import Endpoints, Http, RateLimit
 
-_WINDOW_S: Final = 10.0
+# ccxt would space requests evenly; so many at once are as many as soon after another.
+_REQUESTS_A_WINDOW: Final = 10
+_SHORTEST_WINDOW_S: Final = 2.0
 # ccxt counts requests in fractions, our limiter in whole numbers.
 _UNITS_A_REQUEST: Final = 10
 _DEFAULT_SPACING_MS: Final = 1000.0
@@ -86,9 +88,10 @@ class CcxtExchange:
     @property
     def rate_limit(self) -> RateLimit:
         """How fast ccxt says that it may be asked."""
-        spacing_ms = float(self._dialect.rateLimit or _DEFAULT_SPACING_MS)
-        weight = max(_UNITS_A_REQUEST, int(_UNITS_A_REQUEST * 1000 * _WINDOW_S / spacing_ms))
-        return RateLimit(weight=weight, window_s=_WINDOW_S, concurrent=2)
+        spacing_s = float(self._dialect.rateLimit or _DEFAULT_SPACING_MS) / 1000
+        window_s = max(_SHORTEST_WINDOW_S, _REQUESTS_A_WINDOW * spacing_s)
+        weight = int(_UNITS_A_REQUEST * window_s / spacing_s)
+        return RateLimit(weight=weight, window_s=window_s, concurrent=2)
 
     def instruments(self, http: Http) -> tuple[Instrument, ...]:
         """Return the linear perpetuals that are traded, asked for once.
@@ -123,6 +126,15 @@ class CcxtExchange:
         """
         self.instruments(http)
         return encode(self._call(http, method, arguments, named))
+
+    def takes_end(self, method: str) -> bool:
+        """Return whether a method of ccxt's takes the end of a span.
+
+        Its own description alone says so. An exchange that is sent what it does not know may refuse
+        the question.
+        """
+        described = "fetch_ohlcv" if method.endswith("_ohlcv") else method
+        return "params.until" in (getattr(type(self._dialect), described).__doc__ or "")
 
     def follow(self, proxy: str | None) -> Any:
         """Return ccxt's streaming client of the exchange, which knows the contracts already.
@@ -160,7 +172,7 @@ class CcxtExchange:
         if isinstance(error, self._ccxt.PermissionDenied):
             return BlockedError(self.venue, problem)
         if isinstance(error, self._ccxt.RateLimitExceeded):
-            return RateLimitedError(self.venue, problem, _WINDOW_S)
+            return RateLimitedError(self.venue, problem, self.rate_limit.window_s)
         if isinstance(error, self._ccxt.BadSymbol):
             return NotThereError(self.venue, problem)
         return VenueError(self.venue, problem)

@@ -3,8 +3,8 @@
 In:  a table, an instrument, a span of time. [UTC ms]   Out: `Piece` values; nothing is asked yet.
 Free of the clock: what counts as past is an argument.
 
-ccxt asks every exchange with ``since``, ``limit`` and ``until``, and not every exchange heeds all
-three. So pages are small, whatever lies outside the span is passed over, and the next page begins
+ccxt asks with ``since``, ``limit`` and, where it can, ``until``, and not every exchange heeds them
+all. So pages are small, whatever lies outside the span is passed over, and the next page begins
 after what came: an exchange that tells only its latest leaves a gap, never a wrong row.
 """
 
@@ -182,7 +182,8 @@ class History:
 
     def _ask(self, method: str, bar: str | None, since_ms: int, limit: int, until_ms: int) -> bytes:
         head = (self.instrument.symbol,) if bar is None else (self.instrument.symbol, bar)
-        return self.exchange.ask(self.http, method, *head, since_ms, limit, {"until": until_ms - 1})
+        end = {"until": until_ms - 1} if self.exchange.takes_end(method) else {}
+        return self.exchange.ask(self.http, method, *head, since_ms, limit, end)
 
 
 def _day(moment_ms: int) -> str:

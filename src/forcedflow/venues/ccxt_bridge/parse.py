@@ -14,6 +14,7 @@ ccxt's shapes (``fetchOHLCV``, ``fetchTrades``, ``fetchOpenInterest``, ``fetchFu
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -40,6 +41,7 @@ _Bar: TypeAlias = tuple[
 _LONGEST_INTERVAL_H: Final = 24
 # Settlements are stamped some seconds late at times. [h]
 _CLOSE_TO_WHOLE_H: Final = 0.05
+_NAMES_HELD: Final = 50_000
 
 
 class _Trade(msgspec.Struct):
@@ -87,10 +89,10 @@ def parse_bars(
     instrument = asked.instrument
     bars = _decode(_BARS, instrument.venue, "bars", raw)
     scale = _coins(instrument, "volume") if price_type == "last" else None
+    if off := [bar[0] for bar in bars if bar[0] % interval_ms]:
+        problem = f"a bar begins at {off[0]}, not on a multiple of {interval_ms} ms"
+        raise FrameError(instrument.venue, "bars", problem, raw)
     for start_ms, opened, high, low, close, volume in bars:
-        if start_ms % interval_ms:
-            problem = f"a bar begins at {start_ms}, not on a multiple of {interval_ms} ms"
-            raise FrameError(instrument.venue, "bars", problem, raw)
         end_ms = start_ms + interval_ms
         # Some exchanges send empty bars where nobody traded.
         if None in {opened, high, low, close} or not asked.covers(end_ms):
@@ -116,38 +118,58 @@ def parse_bars(
     return max((bar[0] for bar in bars), default=None)
 
 
-def parse_trades(raw: bytes, instruments: dict[str, Instrument], rows: RowBuffer) -> None:
-    """Add the trades of a message.
+class TradeNames:
+    """Names for trades that an exchange gives none: time, side, price, size and repetition.
 
-    A trade without an id is called by its time, side, price, size and count of repetition.
+    Fills that are equal in all of these are told apart by their count, across messages too.
+    """
+
+    def __init__(self) -> None:
+        self._repeated: Counter[tuple[object, ...]] = Counter()
+
+    def clear(self) -> None:
+        """Begin counting anew: a fresh connection may repeat what the last one told."""
+        self._repeated.clear()
+
+    def name(self, trade: _Trade) -> str:
+        """Return the exchange's id, or the name of a trade without one."""
+        if trade.id:
+            return trade.id
+        told = (trade.symbol, trade.timestamp, trade.side, trade.price, trade.amount)
+        count = self._repeated[told]
+        if len(self._repeated) > _NAMES_HELD:
+            self._repeated.clear()  # equal fills come together, not thousands of trades apart
+        self._repeated[told] = count + 1
+        return ":".join(map(str, (*told[1:], count)))
+
+
+def parse_trades(
+    raw: bytes, instruments: Mapping[str, Instrument], names: TradeNames, rows: RowBuffer
+) -> None:
+    """Add the trades of a message.
 
     Raises
     ------
     FrameError
-        If it is something else.
+        If it is something else, or of a contract that was not asked for.
     """
-    venue = next(iter(instruments.values())).venue
-    trades = _decode(_TRADES, venue, "trades", raw)
-    repeated: Counter[tuple[object, ...]] = Counter()
+    trades = _decode(_TRADES, rows.venue, "trades", raw)
     for trade in trades:
-        if trade.side not in {"buy", "sell"}:
-            raise FrameError(venue, "trades", f"the taker's side is {trade.side!r}", raw)
-        instrument = instruments.get(trade.symbol)
-        if instrument is None:
-            raise FrameError(venue, "trades", f"{trade.symbol!r} was not asked for", raw)
-        told = (trade.symbol, trade.timestamp, trade.side, trade.price, trade.amount)
-        name = trade.id or ":".join(map(str, (*told[1:], repeated[told])))
-        repeated[told] += 1
+        if trade.symbol not in instruments or trade.side not in {"buy", "sell"}:
+            problem = f"{trade.symbol!r}, taker's side {trade.side!r}, was not asked for"
+            raise FrameError(rows.venue, "trades", problem, raw)
+    for trade in trades:
+        instrument = instruments[trade.symbol]
         rows.add(
             "trades",
             instrument.symbol,
             trade.timestamp,
             trade.timestamp,
-            name,
+            names.name(trade),
             trade.price,
             trade.amount * instrument.contract_size,
             trade.side,
-            source=f"{venue}:trades",
+            source=f"{rows.venue}:trades",
             precedence=PRECEDENCE_STREAM,
         )
 

@@ -15,6 +15,7 @@ from forcedflow.instruments import Instrument
 from forcedflow.store.raw_log import Frame
 from forcedflow.venues.asked import asked_now
 from forcedflow.venues.ccxt_bridge.parse import (
+    TradeNames,
     parse_bars,
     parse_funding,
     parse_interest,
@@ -34,7 +35,7 @@ _BARS: Final = {
 
 
 class CcxtReader:
-    """Implements `forcedflow.venues.connector.Reader`. It holds nothing between frames.
+    """Implements `forcedflow.venues.connector.Reader`. It holds the names of trades.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ class CcxtReader:
         self._venue: Final = venue
         self._by_symbol: Final = {one.symbol: one for one in instruments}
         self._by_name: Final = {one.venue_symbol: one for one in instruments}
+        self._names: Final = TradeNames()
 
     def read(self, frame: Frame, rows: RowBuffer) -> Sequence[Request]:
         """Add a frame's rows; nothing has to be asked for because of one.
@@ -57,9 +59,11 @@ class CcxtReader:
             If it cannot be read.
         """
         if frame.kind == "message" and frame.connection == TRADES_FEED:
-            parse_trades(frame.raw, self._by_symbol, rows)
+            parse_trades(frame.raw, self._by_symbol, self._names, rows)
         elif frame.kind == "response":
             self._read_answer(frame, rows)
+        elif frame.kind == "opened":
+            self._names.clear()
         return ()
 
     def _read_answer(self, frame: Frame, rows: RowBuffer) -> None:

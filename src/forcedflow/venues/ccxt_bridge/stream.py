@@ -81,7 +81,11 @@ def _polls(
 
     def poll(what: str, every_s: float, table: str, method: str, *more: object) -> Poll:
         def send(http: Http) -> bytes:
-            return exchange.ask(http, method, symbol, *more)
+            try:
+                return exchange.ask(http, method, symbol, *more)
+            except FrameError as error:
+                # A poll that fails is made again; what it brought was no message of a feed.
+                raise VenueError(exchange.venue, f"{error.what}: {error.problem}") from error
 
         name = f"rest:{what}:{instrument.venue_symbol}"
         return Poll(Request(name, send), every_s, frozenset({table}))
