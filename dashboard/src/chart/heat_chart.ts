@@ -7,6 +7,7 @@ import {
   CrosshairMode,
   LineStyle,
   PriceScaleMode,
+  type AutoscaleInfo,
   type IChartApi,
   type IPriceLine,
   type ISeriesApi,
@@ -53,6 +54,8 @@ export class HeatChart {
   /** What the visible time must be fitted to anew when it changes. */
   private fitted = "";
   private isFitted = true;
+  /** Prices that somebody asked for, and no others. */
+  private held: { minValue: number; maxValue: number } | null = null;
   /** Kept free at the right for labels and the profile. [px] */
   private right = GAP;
 
@@ -68,11 +71,17 @@ export class HeatChart {
       priceLineVisible: true,
       priceLineStyle: LineStyle.Dashed,
       lastValueVisible: true,
+      autoscaleInfoProvider: (own: () => AutoscaleInfo | null) =>
+        this.held ? { priceRange: this.held } : own(),
     });
     for (const primitive of [this.heat, this.profile, this.bubbles, this.zones]) {
       this.candles.attachPrimitive(primitive);
     }
     this.panes = new SubPanes(this.chart, this.colours);
+    // A wider price axis leaves less for time.
+    this.chart.timeScale().subscribeSizeChange(() => {
+      if (this.isFitted) this.fit();
+    });
   }
 
   /** Take on the page's present colours and a time zone. */
@@ -183,8 +192,10 @@ export class HeatChart {
     });
     // Candles end where labels and the profile begin.
     const labels = view.zones && this.element.clientWidth >= 600 ? LABELS : 0;
-    this.right = GAP + labels + (view.profile ? width : 0);
-    this.chart.timeScale().applyOptions({ rightOffsetPixels: this.right });
+    const right = GAP + labels + (view.profile ? width : 0);
+    // Said again it would move the chart back to its end.
+    if (right !== this.right) this.chart.timeScale().applyOptions({ rightOffsetPixels: right });
+    this.right = right;
     if (this.isFitted) this.fit();
   }
 
@@ -198,6 +209,8 @@ export class HeatChart {
   /** All of the range again, and prices as they fit. */
   refit(): void {
     this.isFitted = true;
+    this.held = null;
+    this.heat.isFitted = true;
     this.candles.priceScale().applyOptions({ autoScale: true });
     if (this.goal) this.candles.removePriceLine(this.goal);
     this.goal = null;
@@ -220,12 +233,10 @@ export class HeatChart {
 
   /** Put a price into the middle and mark it. */
   goTo(target: Price): void {
-    const scale = this.candles.priceScale();
-    const held = scale.getVisibleRange();
-    if (held) {
+    const held = this.candles.priceScale().getVisibleRange();
+    if (held && held.from > 0) {
       const half = Math.log(held.to / held.from) / 2;
-      scale.applyOptions({ autoScale: false });
-      scale.setVisibleRange({ from: target * Math.exp(-half), to: target * Math.exp(half) });
+      this.showPrices(target * Math.exp(-half), target * Math.exp(half));
     }
     if (this.goal) this.candles.removePriceLine(this.goal);
     this.goal = this.candles.createPriceLine({
@@ -243,10 +254,23 @@ export class HeatChart {
     const held = scale.getVisibleRange();
     const about = this.candles.coordinateToPrice(y);
     if (!held || about === null || !(held.from > 0)) return;
-    scale.applyOptions({ autoScale: false });
-    scale.setVisibleRange({
-      from: about * (held.from / about) ** factor,
-      to: about * (held.to / about) ** factor,
+    this.showPrices(about * (held.from / about) ** factor, about * (held.to / about) ** factor);
+  }
+
+  /**
+   * Show exactly these prices.
+   *
+   * As what the scale should fit itself to: told of a range outright, a logarithmic scale takes
+   * prices for logarithms.
+   */
+  private showPrices(from: number, to: number): void {
+    const scale = this.candles.priceScale();
+    this.heat.isFitted = false;
+    this.held = { minValue: from, maxValue: to };
+    scale.applyOptions({ autoScale: true });
+    // Once it has, it is free to be dragged.
+    requestAnimationFrame(() => {
+      if (this.held) scale.applyOptions({ autoScale: false });
     });
   }
 
@@ -266,8 +290,7 @@ export class HeatChart {
     const held = scale.getVisibleRange();
     if (!held || !(held.from > 0)) return;
     const by = (held.to / held.from) ** shift;
-    scale.applyOptions({ autoScale: false });
-    scale.setVisibleRange({ from: held.from * by, to: held.to * by });
+    this.showPrices(held.from * by, held.to * by);
   }
 
   /** What is visible: columns, the end not counted, and prices. */

@@ -32,6 +32,8 @@ const BEHIND = 0.4;
 export class HeatPrimitive implements ISeriesPrimitive<Time> {
   private attachedTo: SeriesAttachedParameter<Time> | null = null;
   private bitmap: OffscreenCanvas | null = null;
+  /** Whether the price axis is fitted to this; not while somebody chose its prices. */
+  isFitted = true;
   private readonly view: IPrimitivePaneView = {
     zOrder: () => "bottom",
     renderer: () => this.renderer,
@@ -65,7 +67,7 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
   /** Not the candles alone: what stands beyond them is what a person came for. */
   autoscaleInfo(from: Logical, to: Logical): AutoscaleInfo | null {
     const { heat } = this;
-    if (!heat) return null;
+    if (!heat || !this.isFitted) return null;
     const { low, high } = heat.candles;
     let [least, most] = [Infinity, 0];
     const end = Math.min(heat.columns - 1, Math.ceil(to));

@@ -23,7 +23,8 @@ export function csvOf(heat: Heat, cut: Cut): string {
   const lines = [CSV_HEAD];
   for (let column = Math.max(0, cut.from); column < Math.min(heat.columns, cut.to); column += 1) {
     const start = new Date(heat.startMs[column]!).toISOString();
-    const end = new Date(heat.startMs[column]! + heat.stepMs).toISOString();
+    const ended = heat.header.end_ms[column] ?? heat.startMs[column]! + heat.stepMs;
+    const end = new Date(ended).toISOString();
     heat.planes.forEach((side, plane) => {
       if (side !== "both" && !cut.sides.some((one) => one === side)) return;
       const least = heat.byteFor(cut.threshold, column);
