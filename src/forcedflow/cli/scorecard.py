@@ -373,12 +373,20 @@ def _map_rows(
     simulated = market.simulated or any(is_simulated(source) for source in peers["source"])
     record_inputs(data, symbol, frames, simulated=simulated)
     data["targets"][symbol] = whose
+    # Totals may be what is fitted while prints say where they fell: either may come later.
+    prints = held.read(
+        "liquidations",
+        venue=instrument.venue,
+        symbol=symbol,
+        start_ms=span.from_ms,
+        available_by_ms=span.to_ms,
+    )
     key = memory_key(
         {
             "symbol": symbol,
             "venue": instrument.venue,
             "data": data["hashes"][symbol],
-            "more": [digest(frame) for frame in (market.trade_klines, market.funding)],
+            "more": [digest(frame) for frame in (market.trade_klines, market.funding, prints)],
             "brackets": repr(market.schedule),
             "rule": repr(market.rule),
             "span": [span.fit_to_ms, span.from_ms, span.to_ms, span.length_ms, span.walk],
