@@ -48,6 +48,23 @@ SOUND = {
     ("hyperliquid-tape", "ctx_BTC_20260621.jsonl"): (
         '{"ts":1782000003524,"funding":1.25e-05,"oi":31108.4,"mark":64275.0,"oracle":64299.0}\n'
     ),
+    ("coinglass", "model2_BTC_20261123T1430Z.json"): (
+        '{"code":"0","data":{"y_axis":[90.5,100,104],"liquidation_leverage_data":[[0,0,9e9],'
+        '[1,0,5.5],[1,2,2]],"price_candlesticks":[[1795441800,"9","9","9","9","5"],'
+        '[1795442100,"9","9","9","9","5"]]}}'
+    ),
+    ("coinglass", "map_BTC_20261123T1400Z.json"): (
+        '{"code":"0","data":{"data":{"95":[[95,4e6,25,null]],"105.5":[[105.5,3e6,10,null]]}}}'
+    ),
+    ("hyblock", "BTC_20261123T1400Z.json"): (
+        '{"data":[{"timestamp":1795442100,"size":3.5,"startingPrice":95,"endingPrice":96,'
+        '"side":"long"}]}'
+    ),
+    ("hyperliquid-fills", "21.jsonl"): (
+        '{"events":[["0x1",{"coin":"BTC","px":"100.5","sz":"2","side":"A","time":1760131200123,'
+        '"crossed":true,"tid":7,"liquidation":{"liquidatedUser":"0x1","markPx":"101",'
+        '"method":"market"}}]]}\n'
+    ),
     ("table", "funding.csv"): (
         "venue,symbol,event_time,available_time,kind,funding_rate,source,precedence\n"
         "binance,BTC/USDT:USDT,2026-01-01T08:00:00Z,1767254400000,settled,0.0001,mine,5\n"

@@ -129,6 +129,7 @@ def test_what_a_map_does_not_say_is_asked_for(data, name, said):
         ({"y_axis": [90.0, 90.0, 91.0]}, "ascend"),
         ({"price_candlesticks": [[START], [START]]}, "ascend"),
         ({"price_candlesticks": [[], []]}, "start in seconds"),
+        ({"price_candlesticks": [[1], [10**30]]}, "start in seconds"),
     ],
 )
 def test_a_damaged_heatmap_is_refused_whole(broken, said):

@@ -47,6 +47,7 @@ _Size: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1e18)]
 _Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 # Bounded so that a 64-bit column holds it; whether it is a time is for `level_rows` to say.
 _Moment: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+_Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**11)]
 
 
 class _Heatmap(msgspec.Struct, frozen=True):
@@ -160,7 +161,9 @@ def _newest_column(
 
 def _starts_ms(file: str, candles: list[list[Any]]) -> list[int]:
     try:
-        starts = [msgspec.convert(candle[0], int, strict=False) * SECOND_MS for candle in candles]
+        starts = [
+            msgspec.convert(candle[0], _Seconds, strict=False) * SECOND_MS for candle in candles
+        ]
     except (msgspec.ValidationError, IndexError) as error:
         raise DamagedFileError(
             file, "a candle does not begin with its start in seconds", field="price_candlesticks"
