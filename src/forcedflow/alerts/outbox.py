@@ -95,20 +95,20 @@ class Outbox:
     ) -> None:
         self._lock = threading.RLock()
         self._claim: sqlite3.Connection | None = None
-        place = ":memory:"
+        place = uri = ":memory:"
         if path is not None and not read_only:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise UsageError(f"{path}: cannot hold an outbox: {error.strerror}") from error
-            place = str(path)
+            place = uri = str(path)
             if exclusive:
                 self._claim = _claim(path)
         elif path is not None:
-            place = f"{path.absolute().as_uri()}?mode=ro"
+            place, uri = str(path), f"{path.absolute().as_uri()}?mode=ro"
         try:
             self._db = sqlite3.connect(
-                place, isolation_level=None, check_same_thread=False, uri=read_only
+                uri, isolation_level=None, check_same_thread=False, uri=read_only
             )
         except sqlite3.OperationalError as error:
             self._let_go()

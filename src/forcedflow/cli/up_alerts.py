@@ -144,25 +144,31 @@ def watched(
     desk, outbox = open_desk(lake, markets, book, place, clock, tell)
     loop.subscribers.extend([telling(desk, replayed=is_replay), _warning_of_silence()])
     if is_replay:
-        loop.subscribers.append(_sending(desk))
+        loop.bar_subscribers.append(_sending(desk))
     leave = threading.Event()
     courier = threading.Thread(
         target=_deliver, args=(desk, leave), name="forcedflow-alerts", daemon=True
     )
     if not is_replay:
         courier.start()
+    patience_s = _LEAVE_WITHIN_S
     try:
         yield AlertWatch(book, outbox, listeners)
+    except KeyboardInterrupt:
+        patience_s = 0.0  # told twice to end: what is under way is taken up by the next start
+        raise
     finally:
         leave.set()
         if not is_replay:
-            courier.join(_LEAVE_WITHIN_S)
+            courier.join(patience_s)
         if courier.is_alive():
             # Closing under it would lose what it is told; the outbox takes it up at the next start.
             warn("an alert is still being sent; the next start says so and sends it again")
         else:
-            _say_what_waits(outbox, place)
-            outbox.close()
+            try:
+                _say_what_waits(outbox, place)
+            finally:
+                outbox.close()
 
 
 def _deliver(desk: AlertDesk, leave: threading.Event) -> None:
@@ -174,11 +180,11 @@ def _deliver(desk: AlertDesk, leave: threading.Event) -> None:
         said = _send(desk, said)
 
 
-def _sending(desk: AlertDesk) -> Subscriber:
-    """Return what sends, over the past, before the next bar closes."""
+def _sending(desk: AlertDesk) -> Callable[[int], None]:
+    """Return what sends, over the past, once all markets of a bar were judged."""
     said = ""
 
-    def send(_: MarketUpdate) -> None:
+    def send(_: int) -> None:
         nonlocal said
         said = _send(desk, said)
 

@@ -14,7 +14,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import polars as pl
 
@@ -33,6 +33,8 @@ from forcedflow.units import DAY_MS, HOUR_MS
 
 Subscriber: TypeAlias = Callable[[MarketUpdate], None]
 RowSubscriber: TypeAlias = Callable[[Mapping[str, pl.DataFrame]], None]
+
+_Told = TypeVar("_Told")
 
 # Reads of an hour ago serve markets that are a bar behind; older ones nobody.
 _REMEMBERED_MS: Final = 2 * HOUR_MS
@@ -63,6 +65,8 @@ class LiveLoop:
         Told of every update, in order, as it comes. One that fails is logged and told of the next.
     row_subscribers : list of callable
         Given rows that are handed in, from the thread that does; likewise.
+    bar_subscribers : list of callable
+        Given a bar close [UTC ms] once all of it was told, stages included; likewise.
     """
 
     def __init__(
@@ -87,16 +91,13 @@ class LiveLoop:
         self._problems: dict[str, str] = {}
         self.subscribers: Final[list[Subscriber]] = []
         self.row_subscribers: Final[list[RowSubscriber]] = []
+        self.bar_subscribers: Final[list[Callable[[int], None]]] = []
         self.at_ms = -1
 
     def add(self, rows: Mapping[str, pl.DataFrame]) -> None:
         """Hand in rows that reached the lake; they count from the next bar close on."""
         self._waiting.append(rows)
-        for subscriber in tuple(self.row_subscribers):
-            try:
-                subscriber(rows)
-            except Exception as error:  # noqa: BLE001 - a subscriber's fault is no market's
-                _log.error("row subscriber failed", exc_info=error)
+        _tell(self.row_subscribers, rows)
 
     def say(self, venue: str, problem: str) -> None:
         """Let updates of a venue's markets say what is wrong with it; nothing once it is mended."""
@@ -153,10 +154,13 @@ class LiveLoop:
         updates = []
         for instrument in self._instruments:
             updates.append(self._close(instrument, at_ms))
-            self._publish(updates[-1])
+            _tell(self.subscribers, updates[-1])
         self._ladders.forget(at_ms - _REMEMBERED_MS)
         due = [stage for stage in self._stages if stage.is_due(at_ms)]
-        return tuple(self._run_stages(update, due) for update in updates) if due else tuple(updates)
+        if due:
+            updates = [self._run_stages(update, due) for update in updates]
+        _tell(self.bar_subscribers, at_ms)
+        return tuple(updates)
 
     def state_hash(self) -> str:
         """Return a digest of every market's state: equal after a restart and without one."""
@@ -235,12 +239,13 @@ class LiveLoop:
                 outcome = StageOutcome(update.at_ms, None, f"{type(error).__name__}: {error}")
             outcomes[stage.name] = outcome
         update = replace(update, stages=dict(outcomes))
-        self._publish(update)
+        _tell(self.subscribers, update)
         return update
 
-    def _publish(self, update: MarketUpdate) -> None:
-        for subscriber in tuple(self.subscribers):
-            try:
-                subscriber(update)
-            except Exception as error:  # noqa: BLE001 - a subscriber's fault is no market's
-                _log.error("subscriber failed", exc_info=error)
+
+def _tell(subscribers: Sequence[Callable[[_Told], None]], told: _Told) -> None:
+    for subscriber in tuple(subscribers):
+        try:
+            subscriber(told)
+        except Exception as error:  # noqa: BLE001 - a subscriber's fault is no market's
+            _log.error("subscriber failed", exc_info=error)

@@ -93,6 +93,30 @@ def test_what_a_receiver_did_not_take_is_kept_said_and_sent_once_by_the_next_sta
     assert "wait in" not in capsys.readouterr().err
 
 
+def test_over_the_past_nobody_is_called_silent_before_the_bar_was_told(
+    market, tmp_path, monkeypatch
+):
+    held, end_ms = market
+    path = tmp_path / "stale.toml"
+    head = RULES.partition("[[rules]]")[0]
+    path.write_text(
+        f"{head}[[rules]]\nname='blind'\nkind='data_stale'\ntables=['market']\n"
+        "older_than='4m'\ntargets=['desk']\n"
+    )
+    monkeypatch.setenv("MADE_KEY", "made")
+    monkeypatch.setenv("MADE_URL", "http://127.0.0.1:9")
+    stale = read_rules(path)
+    loop = LiveLoop(held, [SIM], stages=with_rules([], stale, held), is_replay=True)
+    told, bars = [], []
+    with watched(loop, held, [SIM], stale, None, lambda: loop.at_ms, is_replay=True) as watch:
+        watch.listeners.append(told.append)
+        loop.bar_subscribers.append(bars.append)
+        for back in (2, 1, 0):
+            loop.close_bar(end_ms - back * BAR_MS)
+    assert bars == [end_ms - 2 * BAR_MS, end_ms - BAR_MS, end_ms]
+    assert told == []
+
+
 def test_a_rule_about_no_followed_market_is_said(market, book, monkeypatch, capsys):
     monkeypatch.setenv("MADE_URL", "http://127.0.0.1:9")
     loop = loop_of(market, book)
