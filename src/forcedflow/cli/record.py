@@ -85,7 +85,7 @@ def run(
     known = ", ".join(sorted(CONNECTORS))
     if not venues:
         given = f" among {', '.join(symbols)}" if symbols else " given"
-        raise UsageError(f"no venue{given}\nhint: one or more of {known}")
+        raise UsageError(f"no venue{given}\nhint: one or more of {known}, or ccxt:NAME")
     if not symbols:
         raise UsageError(f"no symbol given\nhint: forcedflow record {' '.join(venues)} BTC")
     return _record(
