@@ -53,9 +53,9 @@ def test_a_hundred_days_of_hourly_maps_are_read_in_half_a_minute(real_lake, caps
     market = read_market(real_lake, parse_symbol("BTC"), at_ms)
     times = lay_times(at_ms - 100 * DAY_MS, at_ms)
     build_map_features(market, times[-2:])  # compiled before the clock starts
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone: neighbours on the machine are no slowness
     columns = build_map_features(market, times)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     with capsys.disabled():
         print(f"\nmap features of {times.size} moments, read hourly: {took:.1f} s")
     assert not np.isnan(columns["mass_below_3pct"]).any()

@@ -135,8 +135,8 @@ def test_three_hundred_thousand_rows_are_covered_in_seconds(lake):
     times = _steps(*range(75_000))
     for symbol in ("BTC", "ETH", "SOL", "DOGE"):
         lake.write({"open_interest": _rows(times, symbol=symbol, open_interest=1.0)})
-    begin = time.perf_counter()
+    begin = time.process_time()
     rows = coverage(lake)
     # Takes a third of a second; the margin is for a machine that is busy with other tests.
-    assert time.perf_counter() - begin < 3.0
+    assert time.process_time() - begin < 3.0
     assert [row.rows for row in rows] == [75_000] * 4
