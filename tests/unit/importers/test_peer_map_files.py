@@ -6,10 +6,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from forcedflow.errors import DamagedFileError, UsageError
-from forcedflow.tables import is_simulated
+from forcedflow.tables import TABLES, is_simulated
 from forcedflow.venues.importers.coinglass import read_coinglass
 from forcedflow.venues.importers.hyblock import read_hyblock
 from forcedflow.venues.importers.options import ImportOptions
@@ -70,7 +71,7 @@ def test_a_heatmap_is_known_when_its_running_bar_ends_unless_it_says_when_it_was
     assert set(told["event_time"].dt.epoch("ms")) == {told_ms}
     named = coinglass(HEATMAP, "model1_20261123T143000Z.json").frames["peer_maps"]
     assert set(named["available_time"]) == {NOW.replace(minute=30)}
-    assert set(named["event_time"]) == {NOW}
+    assert set(named["event_time"]) == {NOW.replace(minute=30)}
 
 
 def test_a_heatmap_made_before_its_own_bars_is_refused():
@@ -78,11 +79,20 @@ def test_a_heatmap_made_before_its_own_bars_is_refused():
         coinglass(HEATMAP | {"update_time": START * 1000 - 1})
 
 
-def test_a_column_that_is_behind_is_of_its_own_time_and_known_with_the_reply():
+def test_a_column_that_is_behind_still_is_what_the_reply_showed():
     behind = HEATMAP | {"liquidation_leverage_data": [[0, 0, 5e6]]}
     frame = coinglass(behind).frames["peer_maps"]
-    assert set(frame["event_time"]) == {NOW.replace(hour=13, minute=55)}
+    assert frame["size"].to_list() == [5e6]
     assert set(frame["available_time"]) == {NOW}
+
+
+def test_two_replies_of_one_bar_are_two_maps():
+    first, second = (
+        coinglass(HEATMAP | {"update_time": START * 1000 + after}).frames["peer_maps"]
+        for after in (1, 2)
+    )
+    key = list(TABLES["peer_maps"].key)
+    assert pl.concat([first, second]).select(key).is_duplicated().sum() == 0
 
 
 def test_the_older_keys_and_an_aggregate_read_alike():
@@ -142,8 +152,7 @@ def test_hyblock_names_sides_and_borders():
     assert levels(parsed) == [("long", 95.0, 96.0, 3.5), ("short", 105.0, 106.0, 1.5)]
     row = parsed.frames["peer_maps"].row(0, named=True)
     assert (row["provider"], row["model"]) == ("hyblock", "heatmap L3")
-    assert row["event_time"] == NOW.replace(hour=13, minute=55)
-    assert row["available_time"] == NOW
+    assert (row["event_time"], row["available_time"]) == (NOW, NOW)
 
 
 def test_rows_of_several_times_need_a_word_on_what_they_are():
@@ -165,7 +174,9 @@ def test_a_reply_of_hyblock_must_say_in_its_name_when_it_was_made():
         ({"side": "buy"}, "row 1, field side"),
         ({"startingPrice": 0}, "no heatmap of Hyblock"),
         ({"size": None}, "no heatmap of Hyblock"),
-        ({"timestamp": 5}, "no time between"),
+        ({"timestamp": 5}, "no heatmap of Hyblock"),
+        ({"timestamp": START + 301}, "later than the moment"),
+        ({"timestamp": (START + 301) * 1000}, "later than the moment"),
     ],
 )
 def test_a_damaged_reply_of_hyblock_is_refused_whole(broken, said):

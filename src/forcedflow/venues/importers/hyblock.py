@@ -49,7 +49,7 @@ _Price: TypeAlias = Annotated[float, msgspec.Meta(gt=0, lt=1e12)]
 class _Cell(msgspec.Struct, frozen=True, rename="camel"):
     """One row of the reply."""
 
-    timestamp: Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+    timestamp: Annotated[int, msgspec.Meta(ge=10**9, le=10**13)]
     size: Annotated[float, msgspec.Meta(ge=0, lt=1e18)]
     starting_price: _Price
     ending_price: _Price
@@ -73,7 +73,7 @@ def read_hyblock(path: Path, data: bytes, options: ImportOptions) -> Parsed:
     Returns
     -------
     Parsed
-        Rows of ``peer_maps``, of the newest time, known when the reply was made.
+        Rows of ``peer_maps``, of the moment when the reply was made.
 
     Raises
     ------
@@ -102,11 +102,14 @@ def read_hyblock(path: Path, data: bytes, options: ImportOptions) -> Parsed:
             "hint: --dataset columns (the newest alone) or --dataset levels (all of them stand)"
         )
     at_ms = newest if newest >= _LEAST_MS else newest * SECOND_MS
-    known_ms = max(at_ms, stated_moment(file, path.name))
+    known_ms = stated_moment(file, path.name)
+    if at_ms > known_ms:
+        problem = "a row is of later than the moment in the file's name"
+        raise DamagedFileError(file, problem, field="timestamp")
     leverage = _LEVERAGE.search(path.stem)
     model = f"heatmap {leverage[0]}" if leverage else "heatmap"
     levels = [_level(file, number, cell) for number, cell in enumerate(cells, start=1)]
-    peer = PeerMap(file, PROVIDER, model, venue, symbol, at_ms, known_ms)
+    peer = PeerMap(file, PROVIDER, model, venue, symbol, known_ms)
     return settle(file, {"peer_maps": [level_rows(peer, levels)]})
 
 

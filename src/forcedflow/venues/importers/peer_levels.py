@@ -50,8 +50,9 @@ class PeerMap:
     provider, model : str
     venue, symbol : str
         The market; a bare coin where venues are summed.
-    at_ms, known_ms : int
-        Moment that the levels are of, and when the reply was made. [UTC ms]
+    known_ms : int
+        When the reply was made. Maps are told apart by it: two replies of one bar are two maps.
+        [UTC ms]
     simulated : bool
     """
 
@@ -60,7 +61,6 @@ class PeerMap:
     model: str
     venue: str
     symbol: str
-    at_ms: int
     known_ms: int
     simulated: bool = False
 
@@ -105,10 +105,9 @@ def level_rows(peer: PeerMap, levels: Sequence[Level]) -> pl.DataFrame:
     Raises
     ------
     DamagedFileError
-        If a moment is none between 2009 and 2100.
+        If the moment is none between 2009 and 2100.
     """
-    moments = pl.DataFrame({"at": [peer.at_ms], "known": [peer.known_ms]})
-    fields = [Field("at", "time"), Field("known", "time")]
+    moment = pl.DataFrame({"known": [peer.known_ms]})
     table = (
         pl.DataFrame(
             [(level.side, level.low, level.high, level.size) for level in levels],
@@ -118,15 +117,14 @@ def level_rows(peer: PeerMap, levels: Sequence[Level]) -> pl.DataFrame:
         .filter(pl.col("size") > 0)
         .group_by("side", "low", "high", maintain_order=True)
         .agg(pl.col("size").sum())
-        .join(read_columns(peer.file, moments, fields), how="cross")
+        .join(read_columns(peer.file, moment, [Field("known", "time")]), how="cross")
     )
     source = f"{peer.provider}:{peer.model}"
     return rows(
         table,
         venue=peer.venue,
         symbol=peer.symbol,
-        event_time=pl.col("at"),
-        available_time=pl.col("known"),
+        event_time=pl.col("known"),
         source=f"{SIMULATED_SOURCE}:{source}" if peer.simulated else source,
         precedence=PRECEDENCE,
         provider=peer.provider,

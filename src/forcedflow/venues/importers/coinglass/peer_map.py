@@ -107,15 +107,15 @@ def map_rows(
             for placed in found.data.values()
             for price, size, _, _ in placed
         ]
-        at_ms = known_ms = found.update_time or stated_moment(file, path.name)
+        known_ms = found.update_time or stated_moment(file, path.name)
         model = "map"
     else:
         heatmap = _read(file, {_OLD_KEYS.get(key, key): part for key, part in data.items()})
         named = _MODEL.search(path.name)
         model = stated(file, "dataset", named[0] if named else options.dataset, "model1").lower()
         model = re.sub("[ _-]", "", model)
-        levels, at_ms, known_ms = _newest_column(file, heatmap, moment_in_name(path.name))
-    peer = PeerMap(file, PROVIDER, model, venue, symbol, at_ms, known_ms, simulated)
+        levels, known_ms = _newest_column(file, heatmap, moment_in_name(path.name))
+    peer = PeerMap(file, PROVIDER, model, venue, symbol, known_ms, simulated)
     return {"peer_maps": [level_rows(peer, levels)]}
 
 
@@ -126,10 +126,8 @@ def _read(file: str, data: Mapping[str, Any], shape: Any = _Heatmap) -> Any:
         raise DamagedFileError(file, f"is no heatmap and no map of CoinGlass: {error}") from error
 
 
-def _newest_column(
-    file: str, heatmap: _Heatmap, named_ms: int | None
-) -> tuple[list[Level], int, int]:
-    """Return levels, the moment they are of and when they were known. [UTC ms]"""
+def _newest_column(file: str, heatmap: _Heatmap, named_ms: int | None) -> tuple[list[Level], int]:
+    """Return levels and when they were known. [UTC ms]"""
     prices = heatmap.y_axis
     if any(low >= high for low, high in pairwise(prices)):
         raise DamagedFileError(file, "prices do not ascend", field="y_axis")
@@ -148,7 +146,6 @@ def _newest_column(
     if known_ms < starts[-1]:
         problem = "the reply was made before its newest bar began, as its name or update_time says"
         raise DamagedFileError(file, problem, field="price_candlesticks")
-    at_ms = min(starts[newest] + length_ms, known_ms)
     # Prices are read as the middles of their rows: the page does not say.
     middles = (np.array(prices[:-1]) + np.array(prices[1:])) / 2
     first, last = 2 * prices[0] - middles[0], 2 * prices[-1] - middles[-1]
@@ -156,7 +153,7 @@ def _newest_column(
     levels = [
         Level("unknown", borders[y], borders[y + 1], size) for x, y, size in filled if x == newest
     ]
-    return levels, at_ms, known_ms
+    return levels, known_ms
 
 
 def _starts_ms(file: str, candles: list[list[Any]]) -> list[int]:
