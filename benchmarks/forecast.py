@@ -19,7 +19,7 @@ from forcedflow.forecast.events import C2
 from forcedflow.forecast.kept_timing import KeptTiming, tell_chances
 from forcedflow.forecast.rows import HORIZONS_H, lay_rows, names_of, standardise
 from forcedflow.forecast.size import OURS, SizeModel, with_past_sizes
-from forcedflow.forecast.size_forecast import forecast_size
+from forcedflow.forecast.size_forecast import forecast_sizes
 from forcedflow.forecast.sizes import Liquidated
 from forcedflow.instruments import parse_symbol
 from forcedflow.units import DAY_MS, HOUR_MS
@@ -108,8 +108,7 @@ def run(budgets: dict[str, Budget], _: int) -> Iterator[Result]:
             rows = lay_rows(table, instrument.symbol, instrument.venue)
             if one.liquidated is not None:
                 laid = with_past_sizes(rows, one.liquidated)
-                for model in sizes:
-                    forecast_size(model, laid, one.liquidated)
+                forecast_sizes(sizes, laid, one.liquidated)
 
     yield Result(
         group="forecast",

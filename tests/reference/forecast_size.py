@@ -64,6 +64,30 @@ def level_lift(hours, errors, horizon_h, half_life_h, doubt_h):
     return lifts
 
 
+def followed_quantiles(left, over, levels, step, shape):
+    """Quantiles per moment and side, moved by every outcome that was over by the moment."""
+    moved = [[0.0] * len(levels) for _side in ("long", "short")]
+    found, learned = [], 0
+    for own, stop in zip(shape, over, strict=True):
+        for outcome, told in zip(left[learned:stop], found[learned:stop], strict=True):
+            for side, value in enumerate(outcome):
+                if value == value:
+                    moved[side] = [
+                        move + step * (level - (value <= quantile))
+                        for move, level, quantile in zip(
+                            moved[side], levels, told[side], strict=True
+                        )
+                    ]
+        learned = stop
+        found.append(
+            [
+                sorted(q + move for q, move in zip(quantiles, moves, strict=True))
+                for quantiles, moves in zip(own, moved, strict=True)
+            ]
+        )
+    return found
+
+
 def _known(hours, over):
     return next(hour for hour in hours if hour >= over)
 

@@ -23,7 +23,7 @@ from forcedflow.forecast.forecast import Chance, Forecast, Tomorrow
 from forcedflow.forecast.kept_timing import KeptTiming, tell_chances
 from forcedflow.forecast.rows import HORIZONS_H, lay_rows
 from forcedflow.forecast.size import OURS, SizeModel, with_past_sizes
-from forcedflow.forecast.size_forecast import SizeForecast, forecast_size
+from forcedflow.forecast.size_forecast import SizeForecast, forecast_sizes
 from forcedflow.forecast.sizes import Liquidated
 from forcedflow.instruments import Instrument
 from forcedflow.store import Lake
@@ -217,14 +217,12 @@ def tell(
         else:
             laid = with_past_sizes(rows, liquidated)
             try:
-                sizes, baseline = (
-                    tuple(
-                        forecast_size(models[hours], laid, liquidated)
-                        for hours in HORIZONS_H
-                        if hours in models
-                    )
+                chosen = [
+                    [models[hours] for hours in HORIZONS_H if hours in models]
                     for models in (kept.sizes, kept.baseline_sizes)
-                )
+                ]
+                told = forecast_sizes([*chosen[0], *chosen[1]], laid, liquidated)
+                sizes, baseline = told[: len(chosen[0])], told[len(chosen[0]) :]
             except NoDataError as error:
                 reasons["size"] = str(error).split("\n", maxsplit=1)[0]
     chances: list[Chance] = []

@@ -7,6 +7,7 @@ Pure: NumPy in, values out; no I/O, no clock, no global state.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from forcedflow.errors import NoDataError
 from forcedflow.forecast.rows import Rows
 from forcedflow.forecast.size import LEVELS, SizeModel
 from forcedflow.forecast.size_trees import SizeTrees
-from forcedflow.forecast.sizes import FLOOR, Liquidated, Sizes, lay_sizes
+from forcedflow.forecast.sizes import FLOOR, Liquidated, Sizes, lay_all_sizes
 from forcedflow.forecast.tracking import TRACKED_MS, F8x3, track
 from forcedflow.units import F8, SIDES, F8x2, Side
 
@@ -96,11 +97,18 @@ def above(quantiles: F8, place: float) -> float:
 
 
 def forecast_size(model: SizeModel | SizeTrees, rows: Rows, liquidated: Liquidated) -> SizeForecast:
-    """Return the distribution at the last moment of some rows.
+    """Return the distribution at the last moment of some rows; as `forecast_sizes`, of one."""
+    return forecast_sizes((model,), rows, liquidated)[0]
+
+
+def forecast_sizes(
+    models: Sequence[SizeModel | SizeTrees], rows: Rows, liquidated: Liquidated
+) -> tuple[SizeForecast, ...]:
+    """Return the distributions at the last moment of some rows, one per model.
 
     Parameters
     ----------
-    model : SizeModel or SizeTrees
+    models : sequence of SizeModel or SizeTrees
         Of another market or of this one; fitted before the moment.
     rows : Rows
         Hourly, as `forcedflow.forecast.size.with_past_sizes` returns them; `TRACKED_MS` of them
@@ -110,7 +118,7 @@ def forecast_size(model: SizeModel | SizeTrees, rows: Rows, liquidated: Liquidat
 
     Returns
     -------
-    SizeForecast
+    tuple of SizeForecast
 
     Raises
     ------
@@ -120,15 +128,20 @@ def forecast_size(model: SizeModel | SizeTrees, rows: Rows, liquidated: Liquidat
     if not rows.size:
         raise NoDataError(f"nothing is known of {rows.symbol} at any hour")
     near = rows.cut(rows.times_ms > rows.times_ms[-1] - TRACKED_MS)
-    sizes = lay_sizes(near.times_ms, liquidated, model.horizon_h)
-    level = float(sizes.level[-1])
-    if not level > 0:
-        raise NoDataError(
-            f"too few hours of {rows.symbol}'s liquidations are known to say what is much\n"
-            "hint: forcedflow import coinglass PATH, or forcedflow record VENUE SYMBOL"
+    told = []
+    every = lay_all_sizes(near.times_ms, liquidated, [model.horizon_h for model in models])
+    for model, sizes in zip(models, every, strict=True):
+        level = float(sizes.level[-1])
+        if not level > 0:
+            raise NoDataError(
+                f"too few hours of {rows.symbol}'s liquidations are known to say what is much\n"
+                "hint: forcedflow import coinglass PATH, or forcedflow record VENUE SYMBOL"
+            )
+        quantiles = tracked_quantiles(model, near, sizes)
+        told.append(
+            SizeForecast(rows.symbol, int(near.times_ms[-1]), model.horizon_h, level, quantiles[-1])
         )
-    quantiles = tracked_quantiles(model, near, sizes)
-    return SizeForecast(rows.symbol, int(near.times_ms[-1]), model.horizon_h, level, quantiles[-1])
+    return tuple(told)
 
 
 def tracked_quantiles(model: SizeModel | SizeTrees, rows: Rows, sizes: Sizes) -> F8x3:

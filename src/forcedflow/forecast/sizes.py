@@ -14,6 +14,7 @@ infinity. Whoever is compared with whom is compared on this scale, with the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,10 +123,24 @@ def lay_sizes(times_ms: I8, liquidated: Liquidated, horizon_h: int) -> Sizes:
     ValueError
         If a moment is no whole hour.
     """
+    return lay_all_sizes(times_ms, liquidated, (horizon_h,))[0]
+
+
+def lay_all_sizes(
+    times_ms: I8, liquidated: Liquidated, horizons_h: Sequence[int]
+) -> tuple[Sizes, ...]:
+    """Return the sizes within each of several horizons, as `lay_sizes` does.
+
+    They share one level, which takes longer than all the rest.
+    """
     hours = _Hours.of(liquidated, times_ms)
-    total, known = hours.ahead(horizon_h)
-    usd = np.where((known == horizon_h)[:, None], total, np.nan)
-    return Sizes(times_ms, horizon_h, usd, hours.level())
+    level = hours.level()
+    laid = []
+    for horizon_h in horizons_h:
+        total, known = hours.ahead(horizon_h)
+        usd = np.where((known == horizon_h)[:, None], total, np.nan)
+        laid.append(Sizes(times_ms, horizon_h, usd, level))
+    return tuple(laid)
 
 
 def past_sizes(times_ms: I8, liquidated: Liquidated) -> dict[str, F8]:

@@ -22,7 +22,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, SIDES, F8x2
+from forcedflow.forecast._kernels import follow_quantiles
+from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, F8x2
 
 TRACKED_MS = 15 * DAY_MS
 """How far before a moment tracking begins, at the latest. [ms]"""
@@ -93,18 +94,10 @@ def track(
     error = log - predicted.location
     lift = follow_level(times, error, horizon_h, half_life_h)
     left = (error - lift) / predicted.spread
-    known = (~np.isnan(left)).astype(np.float64)[:, :, None] * (STEP / horizon_h)
-    moved = np.zeros((len(SIDES), tau.size))
     shape = np.array(predicted.shape)
-    learned = 0
-    # In place, for this is done at every moment for every market and horizon.
-    for t, over in enumerate(_over_by(times, horizon_h)):
-        for i in range(learned, over):
-            # Hours that overlap say the same thing again.
-            moved += known[i] * (tau - (left[i, :, None] <= shape[i]))
-        learned = over
-        shape[t] += moved
-        shape[t].sort(axis=1)
+    over = np.array(_over_by(times, horizon_h), dtype=np.int64)
+    # Hours that overlap say the same thing again.
+    follow_quantiles(left, over, tau, STEP / horizon_h, shape)
     return _laid(predicted.location + lift, predicted.spread, shape)
 
 
