@@ -23,7 +23,7 @@ export function MarketPicker({ store }: { store: Store }) {
   return (
     <Menu
       className="picker"
-      name="Choose a market"
+      name={symbol ? `${symbol} ${venue}: choose a market` : "No market: choose a market"}
       label={
         <>
           <b>{symbol || "No market"}</b>

@@ -14,7 +14,7 @@ export function zoneWords(zone: string): string {
 export function ZoneMenu({ store }: { store: Store }) {
   const { zone } = store.view.value;
   return (
-    <Menu name="Time zone" align="end" label={<span>{zoneWords(zone)}</span>}>
+    <Menu name={`${zoneWords(zone)}: time zone`} align="end" label={<span>{zoneWords(zone)}</span>}>
       {(close) => <Zones store={store} close={close} />}
     </Menu>
   );
