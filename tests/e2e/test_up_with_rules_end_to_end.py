@@ -155,7 +155,7 @@ def test_what_fires_over_the_past_arrives_once_and_the_stream_says_it_too(
     assert len(ids) == len(set(ids)) > 2
     alerts = [event["payload"] for event in heard.events["alert"]]
     assert sorted(one["key"] for one in alerts) == sorted(ids)
-    assert {one["kind"] for one in alerts} >= {"cluster_near", "data_stale"}
+    assert "cluster_near" in {one["kind"] for one in alerts}
     for one, event in zip(alerts, heard.events["alert"], strict=True):
         assert event["market"] == {"venue": "sandbox", "symbol": "SIM/USDT:USDT"}
         assert one["title"].startswith("SIMULATED REPLAY: ")
