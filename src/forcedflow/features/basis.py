@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import fine, newest_known, trailing_rank
+from forcedflow.features.grid import event_ms, fine, known_ms, newest_of, trailing_rank
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.price import implied_marks
 from forcedflow.units import F8, I8
@@ -56,25 +56,23 @@ def ratio(inputs: FeatureInputs, times_ms: I8) -> F8:
     ndarray, shape (n,)
         NaN where no spot bar and price of one moment are known. [1]
     """
-    spot = _closes(inputs.spot_klines, "close").rename(
-        {"price": "spot", "available_time": "spot_available"}
-    )
+    spot_event, spot_known, spot = _closes(inputs.spot_klines, "close")
     found = np.full(times_ms.size, np.nan)
     for rows, column in (
         (fine(inputs.mark_klines), "close"),
         (implied_marks(inputs.open_interest), "mark"),
         (fine(inputs.trade_klines), "close"),
     ):
-        pairs = (
-            _closes(rows, column)
-            .join(spot, on="event_time")
-            .select(
-                "event_time",
-                available_time=pl.max_horizontal("available_time", "spot_available"),
-                basis=pl.col("price") / pl.col("spot") - 1.0,
-            )
+        event, known, price = _closes(rows, column)
+        event, own, other = np.intersect1d(
+            event, spot_event, assume_unique=True, return_indices=True
         )
-        newest = newest_known(pairs, "basis", times_ms, KLINE_AGE_MS).value
+        basis = price[own] / spot[other] - 1.0
+        known = np.maximum(known[own], spot_known[other])
+        is_told = ~np.isnan(basis)
+        newest = newest_of(
+            event[is_told], known[is_told], basis[is_told], times_ms, KLINE_AGE_MS
+        ).value
         found = np.where(np.isnan(found), newest, found)
     return found
 
@@ -85,10 +83,13 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     return {"basis": basis, "basis_rank_30d": trailing_rank(basis)}
 
 
-def _closes(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """One price per moment: of bars that end together, the first known."""
+def _closes(rows: pl.DataFrame, column: str) -> tuple[I8, I8, F8]:
+    """Event and known time and one price per moment: of bars that end together the first known."""
+    keys: list[I8] = []
     if "interval_ms" in rows.columns:
-        rows = fine(rows).sort("event_time", "available_time", "interval_ms")
-    return rows.unique("event_time", keep="first", maintain_order=True).select(
-        "event_time", "available_time", price=pl.col(column)
-    )
+        rows = fine(rows)
+        keys = [rows["interval_ms"].to_numpy(), known_ms(rows)]
+    event = event_ms(rows)
+    order = np.lexsort([*keys, event])
+    first = order[np.unique(event[order], return_index=True)[1]]
+    return event[first], known_ms(rows)[first], rows[column].to_numpy().astype(np.float64)[first]

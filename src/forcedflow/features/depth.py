@@ -18,6 +18,7 @@ from forcedflow.depth.from_bands import COLLAPSED, NARROWED
 from forcedflow.features.feature import DEPTH_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import (
     Bools,
+    chosen,
     lagged,
     newest_known,
     steps,
@@ -120,13 +121,13 @@ def surprise(depth: F8, times_ms: I8) -> F8:
 
 def _side(bands: pl.DataFrame, sign: float, times_ms: I8) -> _Side | None:
     """Every distance of a side that reaches one percent; None where that is not held."""
-    own = bands.filter(pl.col("distance_pct") * sign > 0)
-    distances = np.sort(np.abs(own["distance_pct"].unique().to_numpy()))
+    signed = sign * bands["distance_pct"].to_numpy()
+    distances = np.unique(signed[signed > 0])
     if 1.0 not in distances:
         return None
     columns: dict[str, list[F8]] = {"notional_usd": [], "amount": []}
     for distance in distances:
-        rows = own.filter(pl.col("distance_pct") == sign * distance)
+        rows = chosen(bands, signed == distance)
         for name, held in columns.items():
             held.append(newest_known(rows, name, times_ms, DEPTH_AGE_MS).value)
     return _Side(distances, tuple(columns["notional_usd"]), tuple(columns["amount"]))

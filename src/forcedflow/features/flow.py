@@ -70,6 +70,19 @@ FEATURES = (
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
+    columns = flows(inputs, times_ms)
+    columns |= {
+        "perp_lead_4h": _lead(inputs, times_ms),
+        "perp_volume_share_rank_30d": trailing_rank(columns["perp_volume_share_4h"]),
+        "volume_1h_rank_30d": trailing_rank(
+            trailing_total(inputs.trade_klines, "volume", times_ms, HOUR_MS)
+        ),
+    }
+    return {feature.name: columns[feature.name] for feature in FEATURES}
+
+
+def flows(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
+    """Return the columns that look back no further than `WINDOW_MS`, shape (n,) each."""
     perp, spot = (_cvd(rows, times_ms) for rows in (inputs.trade_klines, inputs.spot_klines))
     perp_volume, spot_volume = (
         trailing_total(rows, "volume", times_ms, WINDOW_MS)
@@ -82,12 +95,7 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
         "perp_cvd_4h": perp,
         "spot_cvd_4h": spot,
         "cvd_divergence_4h": perp - spot,
-        "perp_lead_4h": _lead(inputs, times_ms),
         "perp_volume_share_4h": share,
-        "perp_volume_share_rank_30d": trailing_rank(share),
-        "volume_1h_rank_30d": trailing_rank(
-            trailing_total(inputs.trade_klines, "volume", times_ms, HOUR_MS)
-        ),
     }
 
 

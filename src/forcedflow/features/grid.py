@@ -69,7 +69,18 @@ def _milliseconds(times: pl.Series) -> I8:
 def fine(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the bars of an hour or less: coarser ones say nothing about a moment."""
     is_fine = rows["interval_ms"].to_numpy() <= _COARSEST_MS
-    return rows if is_fine.all() else rows.filter(pl.Series(is_fine))
+    return chosen(rows, is_fine)
+
+
+def chosen(rows: pl.DataFrame, which: Bools) -> pl.DataFrame:
+    """Return some of the rows, without the table engine's planner: frames are small and many."""
+    return rows if which.all() else rows[np.flatnonzero(which)]
+
+
+def without_nulls(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Return the rows that hold a figure."""
+    held = rows[column]
+    return chosen(rows, held.is_not_null().to_numpy()) if held.null_count() else rows
 
 
 def newest_known(rows: pl.DataFrame, column: str, times_ms: I8, max_age_ms: int) -> Newest:
@@ -92,15 +103,27 @@ def newest_known(rows: pl.DataFrame, column: str, times_ms: I8, max_age_ms: int)
     Newest
         Shape (n,) each.
     """
-    if rows[column].null_count():
-        rows = rows.filter(pl.col(column).is_not_null())
-    if rows.is_empty():
-        return Newest(np.full(times_ms.size, np.nan), np.full(times_ms.size, -1, dtype=np.int64))
-    event, known = event_ms(rows), known_ms(rows)
+    rows = without_nulls(rows, column)
     values = rows[column].to_numpy().astype(np.float64)
-    keys = [event, known]
-    if "interval_ms" in rows.columns:
-        keys.insert(0, -rows["interval_ms"].to_numpy())
+    longest_first = -rows["interval_ms"].to_numpy() if "interval_ms" in rows.columns else None
+    return newest_of(
+        event_ms(rows), known_ms(rows), values, times_ms, max_age_ms, longest_first=longest_first
+    )
+
+
+def newest_of(
+    event: I8,
+    known: I8,
+    values: F8,
+    times_ms: I8,
+    max_age_ms: int,
+    *,
+    longest_first: I8 | None = None,
+) -> Newest:
+    """Return what `newest_known` does, of columns: event and known times [UTC ms], values."""
+    if not event.size:
+        return Newest(np.full(times_ms.size, np.nan), np.full(times_ms.size, -1, dtype=np.int64))
+    keys = [event, known] if longest_first is None else [longest_first, event, known]
     order = _in_order(*keys)
     if order is not None:
         event, known, values = event[order], known[order], values[order]
@@ -314,13 +337,12 @@ def total(
         NaN where no one length of bars covers the span.
     """
     rows = fine(rows)
-    if rows[column].null_count():
-        rows = rows.filter(pl.col(column).is_not_null())
+    rows = without_nulls(rows, column)
     found = np.full(times_ms.size, np.nan)
     lengths = rows["interval_ms"].to_numpy()
     intervals = np.unique(lengths).tolist()
     for interval in intervals:
-        own = rows if len(intervals) == 1 else rows.filter(pl.Series(lengths == interval))
+        own = chosen(rows, lengths == interval)
         covered = add_up(summed(own, "interval_ms", times_ms))
         fill = np.isnan(found) & (covered >= COVERED * span_ms) & (covered > 0)
         found[fill] = add_up(summed(own, column, times_ms))[fill]

@@ -40,18 +40,19 @@ from forcedflow.volatility.ewma import EwmaMemory
 
 # How far each family looks back for all but what is taken from held columns, rounded up.
 _REACHES_MS: Final[tuple[tuple[Compute, int], ...]] = (
-    (price.compute, 7 * DAY_MS + 2 * HOUR_MS),
-    (volatility.compute, 7 * DAY_MS + 2 * HOUR_MS),
-    (open_interest.compute, DAY_MS + HOUR_MS),
+    (open_interest.changes, DAY_MS + HOUR_MS),
     (funding.compute, 3 * DAY_MS + HOUR_MS),
     (basis.compute, HOUR_MS),
-    (flow.compute, 4 * HOUR_MS + HOUR_MS),
+    (flow.flows, 4 * HOUR_MS + HOUR_MS),
     (depth.compute, DAY_MS + HOUR_MS),
     (liquidations.compute, 4 * HOUR_MS + HOUR_MS),
     (ratios.compute, 4 * HOUR_MS + HOUR_MS),
-    (sweeps.compute, sweeps.REACH_MS + 2 * HOUR_MS),
     (calendar.compute, 0),
 )
+
+# Price, volatility and sweeps are of one path of the price, which sweeps follow the furthest.
+_PATH_MS: Final = sweeps.REACH_MS + 2 * HOUR_MS
+_WEEK_MS: Final = 7 * DAY_MS + 2 * HOUR_MS
 
 # A row may be so much older than the first moment at which it counts.
 _OLDER_MS: Final = 6 * HOUR_MS
@@ -141,7 +142,7 @@ def append(table: FeatureTable, inputs: FeatureInputs, memory: PriceMemory) -> F
         The same bytes as `forcedflow.features.registry.extend`.
     """
     at_ms = table.at_ms + STEP_MS
-    row: dict[str, float] = {}
+    row = _of_path(inputs, at_ms)
     for compute, reach_ms in _REACHES_MS:
         near = _since(inputs, at_ms - reach_ms - _OLDER_MS)
         found = compute(near, lay_times(at_ms - reach_ms, at_ms))
@@ -158,6 +159,21 @@ def append(table: FeatureTable, inputs: FeatureInputs, memory: PriceMemory) -> F
         simulated=table.simulated or inputs.simulated,
         labels=labels_at(inputs, at_ms),
     )
+
+
+def _of_path(inputs: FeatureInputs, at_ms: int) -> dict[str, float]:
+    """Figures of the price's own path, followed once."""
+    times = lay_times(at_ms - _PATH_MS, at_ms)
+    near = _since(inputs, at_ms - _PATH_MS - _OLDER_MS)
+    path = price.follow(near, times)
+    week = lay_times(at_ms - _WEEK_MS, at_ms)
+    lately = path.tail(week.size)
+    found = {
+        **price.told_of(_since(inputs, at_ms - _WEEK_MS - _OLDER_MS), lately, week),
+        **volatility.measured(lately),
+        **sweeps.swept_of(path, times),
+    }
+    return {name: float(column[-1]) for name, column in found.items()}
 
 
 def _remember(row: dict[str, float], table: FeatureTable, memory: PriceMemory, at_ms: int) -> None:

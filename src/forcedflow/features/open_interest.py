@@ -53,20 +53,27 @@ def contracts(inputs: FeatureInputs, times_ms: I8) -> F8:
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
-    held = contracts(inputs, times_ms)
+    columns = changes(inputs, times_ms)
     price = observe(inputs, times_ms).value
-    change_4h = _change(held, 4 * HOUR_MS)
     four_hours = expected(price, times_ms) * np.sqrt(4 / 24)
     with np.errstate(invalid="ignore", divide="ignore"):
         sideways = np.abs(log_return(price, 4 * HOUR_MS)) / four_hours
+    columns |= {
+        "oi_change_4h_rank_30d": trailing_rank(columns["oi_change_4h"]),
+        "oi_rank_30d": trailing_rank(columns["open_interest"]),
+        "sideways_4h": np.where(four_hours > 0, sideways, np.nan),
+    }
+    return {feature.name: columns[feature.name] for feature in FEATURES}
+
+
+def changes(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
+    """Return the columns that look back no further than a day, shape (n,) each."""
+    held = contracts(inputs, times_ms)
     return {
         "open_interest": held,
         "oi_change_1h": _change(held, HOUR_MS),
-        "oi_change_4h": change_4h,
+        "oi_change_4h": _change(held, 4 * HOUR_MS),
         "oi_change_24h": _change(held, DAY_MS),
-        "oi_change_4h_rank_30d": trailing_rank(change_4h),
-        "oi_rank_30d": trailing_rank(held),
-        "sideways_4h": np.where(four_hours > 0, sideways, np.nan),
     }
 
 

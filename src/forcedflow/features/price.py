@@ -18,6 +18,7 @@ from forcedflow.features.feature import KLINE_AGE_MS, Feature
 from forcedflow.features.grid import (
     COVERED,
     Newest,
+    chosen,
     extreme,
     fine,
     lagged,
@@ -110,6 +111,10 @@ class PricePath:
     updates_24h: F8
     updates_7d: F8
 
+    def tail(self, n: int) -> PricePath:
+        """Return the last ``n`` moments."""
+        return PricePath(*(getattr(self, name)[-n:] for name in self.__slots__))
+
 
 def observe(inputs: FeatureInputs, times_ms: I8) -> Newest:
     """Return the price at every moment, and when it was the market's.
@@ -143,9 +148,13 @@ def observe(inputs: FeatureInputs, times_ms: I8) -> Newest:
 
 def implied_marks(open_interest: pl.DataFrame) -> pl.DataFrame:
     """Return rows of open interest with the ``mark`` that values them. [quote per base]"""
-    return open_interest.filter(
-        (pl.col("open_interest") > 0) & (pl.col("open_interest_usd") > 0)
-    ).with_columns(mark=pl.col("open_interest_usd") / pl.col("open_interest"))
+    held, value = (
+        open_interest[name].to_numpy().astype(np.float64)
+        for name in ("open_interest", "open_interest_usd")
+    )
+    is_told = (held > 0) & (value > 0)
+    mark = pl.Series("mark", value[is_told] / held[is_told])
+    return chosen(open_interest, is_told).hstack([mark])
 
 
 def follow(inputs: FeatureInputs, times_ms: I8) -> PricePath:
@@ -173,7 +182,11 @@ def log_return(price: F8, window_ms: int) -> F8:
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
-    path = follow(inputs, times_ms)
+    return told_of(inputs, follow(inputs, times_ms), times_ms)
+
+
+def told_of(inputs: FeatureInputs, path: PricePath, times_ms: I8) -> dict[str, F8]:
+    """Return the columns of a price that was followed already, shape (n,) each."""
     day, week = periods(times_ms, DAY_MS), periods(times_ms, WEEK_MS, MONDAY_MS)
     hour = times_ms // HOUR_MS
     one_day = steps(DAY_MS)

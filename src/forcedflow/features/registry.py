@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
-import polars as pl
 
 from forcedflow.errors import NoDataError
 from forcedflow.features import (
@@ -31,7 +30,7 @@ from forcedflow.features import (
     volatility,
 )
 from forcedflow.features.feature import Feature
-from forcedflow.features.grid import known_ms, lay_times
+from forcedflow.features.grid import event_ms, known_ms, lay_times
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.units import DAY_MS, F8, I8
@@ -160,11 +159,12 @@ def first_known_ms(inputs: FeatureInputs) -> int:
 
 def ages_at(inputs: FeatureInputs, at_ms: int) -> dict[str, int | None]:
     """Return the age of each table's newest row; events to come are as old as their date. [ms]"""
-    newest = pl.min_horizontal("event_time", "available_time").dt.epoch("ms").max()
     ages: dict[str, int | None] = {}
     for name, frame in inputs.tables().items():
-        known = frame.filter(pl.col("available_time").dt.epoch("ms") <= at_ms)
-        ages[name] = None if known.is_empty() else at_ms - int(known.select(newest).item())
+        known = known_ms(frame)
+        by_then = known <= at_ms
+        newest = np.minimum(event_ms(frame), known)[by_then]
+        ages[name] = at_ms - int(newest.max()) if newest.size else None
     return ages
 
 

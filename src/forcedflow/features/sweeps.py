@@ -23,7 +23,7 @@ from forcedflow.features.grid import (
     trailing_sum,
 )
 from forcedflow.features.inputs import FeatureInputs
-from forcedflow.features.price import follow
+from forcedflow.features.price import PricePath, follow
 from forcedflow.features.table import STEP_MS
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, MINUTE_MS
 
@@ -102,7 +102,11 @@ def sweeps(beyond: F8, price: F8, wait: I8) -> I8:
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
-    path = follow(inputs, times_ms)
+    return swept_of(follow(inputs, times_ms), times_ms)
+
+
+def swept_of(path: PricePath, times_ms: I8) -> dict[str, F8]:
+    """Return the columns of a price that was followed already, shape (n,) each."""
     wait = np.where(path.updates_1h >= _LEAST_UPDATES_1H, steps(BACK_MS), steps(HOUR_MS))
     day, week = steps(DAY_MS), steps(LIVES_MS)
     swept = [sweeps(path.high, path.price, wait), sweeps(-path.low, -path.price, wait)]

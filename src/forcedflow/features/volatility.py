@@ -113,13 +113,20 @@ def log_range(path: PricePath, window_ms: int) -> F8:
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
     path = follow(inputs, times_ms)
-    sigma_24h = realised(path.price, path.updates_24h, DAY_MS, _LEAST_UPDATES_24H)
+    columns = measured(path)
+    columns |= {
+        "sigma_day": expected(path.price, times_ms),
+        "sigma_rank_30d": trailing_rank(columns["sigma_24h"]),
+    }
+    return {feature.name: columns[feature.name] for feature in FEATURES}
+
+
+def measured(path: PricePath) -> dict[str, F8]:
+    """Return the columns that look back no further than a week, shape (n,) each."""
     return {
         "sigma_1h": realised(path.price, path.updates_1h, HOUR_MS, _LEAST_UPDATES_1H),
-        "sigma_24h": sigma_24h,
+        "sigma_24h": realised(path.price, path.updates_24h, DAY_MS, _LEAST_UPDATES_24H),
         "sigma_7d": realised(path.price, path.updates_7d, 7 * DAY_MS, _LEAST_UPDATES_7D),
-        "sigma_day": expected(path.price, times_ms),
         "range_4h": log_range(path, 4 * HOUR_MS),
         "range_24h": log_range(path, DAY_MS),
-        "sigma_rank_30d": trailing_rank(sigma_24h),
     }
