@@ -403,7 +403,7 @@ def _checked(table: str, column: Column, frame: pl.DataFrame) -> pl.Series:
         except pl.exceptions.PolarsError as error:
             problem = f"dtype is {series.dtype}, expected {column.dtype} [{column.unit}]"
             raise SchemaError(table, column.name, problem) from error
-    if column.required:
+    if column.required and series.null_count():
         _refuse(table, column, series.is_null(), "value is missing")
     if series.dtype.is_float():
         _refuse(table, column, ~series.is_finite(), "value is not a finite number")

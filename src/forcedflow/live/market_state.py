@@ -41,7 +41,7 @@ from forcedflow.signals.score import Loading, load
 from forcedflow.store import RowSource
 from forcedflow.units import DAY_MS, HOUR_MS, I8
 from forcedflow.zones import Zone
-from forcedflow.zones.alignment import align
+from forcedflow.zones.alignment import VenueLadder, align
 
 MAP_NAMES: Final = (*map_table.NAMES, *reach.NAMES)
 """Columns that are read off an instrument's own map, once an hour."""
@@ -162,6 +162,7 @@ class MarketState:
         self._compared: tuple[Instrument, ...] = ()
         self._redo_from_ms: int | None = None
         self._memory: PriceMemory | None = None
+        self._agreed: tuple[int, Sequence[VenueLadder], Mapping[str, float]] | None = None
         self._at_ms = -1
         self._newest: BarClose | None = None
 
@@ -324,6 +325,12 @@ class MarketState:
             columns={name: column[:rows] for name, column in table.columns.items()},
         )
 
+    def _together(self, hour_ms: int, found: Sequence[VenueLadder]) -> Mapping[str, float]:
+        """Return how ladders of one hour agree, compared once however many bars close in it."""
+        if self._agreed is None or self._agreed[0] != hour_ms or not _same(self._agreed[1], found):
+            self._agreed = hour_ms, tuple(found), read_alignment(align(found))
+        return self._agreed[2]
+
     def _ladder_columns(
         self, ladders: Sequence[PunctualLadder], times_ms: I8, at_ms: int
     ) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
@@ -336,7 +343,7 @@ class MarketState:
             own.append(None if reads[0] is None else reads[0].figures)
             found = [read.ladder for read in reads if read is not None]
             is_known = reads[0] is not None and len(found) > 1
-            together.append(read_alignment(align(found)) if is_known else None)
+            together.append(self._together(hour, found) if is_known else None)
         columns = _spread(MAP_NAMES, own, place)
         if len(ladders) > 1 and times_ms.size:
             columns |= _spread(READ_NAMES, together, place)
@@ -347,6 +354,12 @@ class MarketState:
             lead = venue_lead(marks, np.concatenate([before, times_ms]))
             columns["venue_lead"] = lead[before.size :]
         return columns
+
+
+def _same(first: Sequence[VenueLadder], second: Sequence[VenueLadder]) -> bool:
+    return len(first) == len(second) and all(
+        one is other for one, other in zip(first, second, strict=True)
+    )
 
 
 def _liquidations_of(table: FeatureTable) -> str | None:

@@ -61,6 +61,9 @@ def merge(table: str, stored: pl.DataFrame, incoming: pl.DataFrame) -> Merge:
     winners = incoming.sort("precedence", maintain_order=True).unique(
         subset=key, keep="last", maintain_order=True
     )
+    if stored.is_empty():
+        # What is newer than all that is held, as most rows of a feed are.
+        return Merge(winners, winners.clear(), incoming.height - winners.height)
     added = winners.join(stored, on=key, how="anti")
     replacing = (
         winners.join(stored, on=key, how="inner", suffix=_STORED)
