@@ -42,7 +42,7 @@ demo: setup dashboard ## a simulated market in the browser, live until Ctrl-C; H
 
 test: setup dashboard pango chromium lint types ## everything CI runs
 	cd dashboard && npm run --silent types && npm test --silent
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # The page is tried in Debian's browser: where it is missing, apt gets it if it may, else those tests
 # are skipped by name.
