@@ -49,6 +49,7 @@ export class HeatChart {
   readonly bubbles = new BubblesPrimitive();
   readonly panes: SubPanes;
   private shown: Heat | null = null;
+  private readonly mark: IPriceLine;
   private goal: IPriceLine | null = null;
   private colours: ChartColours;
   /** What the visible time must be fitted to anew when it changes. */
@@ -68,15 +69,16 @@ export class HeatChart {
       handleScale: { axisDoubleClickReset: true },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, {
-      priceLineVisible: true,
-      priceLineStyle: LineStyle.Dashed,
-      lastValueVisible: true,
+      // The library's own label is of the last candle in sight; what counts is the newest.
+      priceLineVisible: false,
+      lastValueVisible: false,
       autoscaleInfoProvider: (own: () => AutoscaleInfo | null) =>
         this.held ? { priceRange: this.held } : own(),
     });
     for (const primitive of [this.heat, this.profile, this.bubbles, this.zones]) {
       this.candles.attachPrimitive(primitive);
     }
+    this.mark = this.candles.createPriceLine({ price: 0, lineStyle: LineStyle.Dashed, lineWidth: 1 });
     this.panes = new SubPanes(this.chart, this.colours);
     // A wider price axis leaves less for time.
     this.chart.timeScale().subscribeSizeChange(() => {
@@ -116,13 +118,13 @@ export class HeatChart {
       wickUpColor: short,
       wickDownColor: long,
       borderVisible: false,
-      priceLineColor: muted,
       priceFormat: {
         type: "custom",
         formatter: (value: number) => formatPrice(value, tickSize),
         minMove: tickSize,
       },
     });
+    this.mark.applyOptions({ color: muted });
     this.panes.recolour(this.colours);
   }
 
@@ -130,6 +132,7 @@ export class HeatChart {
     const isNew = heat !== this.shown;
     if (isNew) {
       this.shown = heat;
+      this.mark.applyOptions({ price: heat.candles.close[heat.columns - 1] ?? 0 });
       const { open, high, low, close } = heat.candles;
       this.candles.setData(
         heat.startMs.map((start, i) => ({
@@ -170,6 +173,7 @@ export class HeatChart {
       low: low[place]!,
       close: close[place]!,
     });
+    this.mark.applyOptions({ price: close[place]! });
     this.heat.updateLast();
   }
 
