@@ -128,7 +128,7 @@ def test_a_post_sends_json():
 
 @pytest.mark.parametrize(
     ("encoding", "packed"),
-    [("gzip", gzip.compress(b"[1, 2]")), ("deflate", zlib.compress(b"[1, 2]"))],
+    [("gzip", gzip.compress(b"[1, 2]", mtime=0)), ("deflate", zlib.compress(b"[1, 2]"))],
 )
 def test_compressed_bodies_are_unpacked(encoding, packed):
     script = Script(says(body=packed, Content_Encoding=encoding))
