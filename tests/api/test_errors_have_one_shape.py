@@ -54,7 +54,6 @@ def problem(reply):
         ("/api/v1/calendar?venue=nowhere", (422, "usage")),
         ("/api/v1/venues?symbol=SIM&order=-5", (422, "invalid")),
         ("/api/v1/coverage?symbols=XYZ", (404, "no_data")),
-        ("/api/v1/forecast?symbol=SIM&venue=sandbox", (404, "no_data")),
     ],
 )
 def test_every_wrong_question_is_refused_in_the_one_shape(client, asked, expected):

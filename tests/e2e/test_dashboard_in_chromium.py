@@ -161,10 +161,10 @@ def test_the_handle_of_the_chain_moves_by_pointer_and_by_keys(opened):
     expect(page.locator(".onward")).to_contain_text("structural, uncalibrated")
 
 
-def test_without_a_model_the_forecast_says_how_to_get_one(opened):
+def test_the_forecast_of_a_simulated_market_is_told_by_the_model_that_ships(opened):
     page = opened("panel=forecast").drawn()
-    expect(page.locator(".panel")).to_contain_text("No forecast model here", timeout=PATIENCE_MS)
-    expect(page.locator(".panel .remedy")).to_contain_text("forcedflow train")
+    expect(page.locator(".panel")).to_contain_text("24 h", timeout=PATIENCE_MS)
+    expect(page.locator(".panel")).not_to_contain_text("No forecast model here")
 
 
 def test_the_time_machine_shows_a_past_moment_and_comes_back(opened):

@@ -204,8 +204,9 @@ def test_the_key_is_in_no_message_even_where_the_server_repeats_it(status):
 def test_the_key_is_in_no_log_line_at_any_level(caplog):
     report_retries_here()
     answers = iter([(500, f"busy, {_KEY}".encode()), (200, _dates())])
+    loggers = [logging.getLogger(name) for name in ("httpx2", "forcedflow.venues")]
+    before = [list(logger.filters) for logger in loggers]
     with caplog.at_level(logging.DEBUG):
         _ask_fred(lambda *_: next(answers))
     assert _KEY not in caplog.text
-    assert logging.getLogger("httpx2").filters == []
-    assert logging.getLogger("forcedflow.venues").filters == []
+    assert [logger.filters for logger in loggers] == before
