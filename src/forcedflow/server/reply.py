@@ -42,7 +42,8 @@ def other(
     media_type: str, extra: dict[int | str, dict[str, Any]] | None = None
 ) -> dict[int | str, dict[str, Any]]:
     """Return the responses of an endpoint that answers with something else."""
-    schema = {"type": "string"}
+    # Of a stream each event is described, by its fields; of anything else the whole answer.
+    schema = {"type": "object" if media_type == "text/event-stream" else "string"}
     return {
         200: {"description": "The answer.", "content": {media_type: {"schema": schema}}},
         304: {"description": "It is still what If-None-Match names."},
