@@ -27,6 +27,7 @@ export function MarketPicker({ store }: { store: Store }) {
       label={
         <>
           <b>{symbol || "No market"}</b>
+          {" "}
           <span class="muted">{venue}</span>
           <Chevron />
         </>
