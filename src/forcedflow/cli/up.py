@@ -211,6 +211,7 @@ def follow_markets(
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
     if json and loop.at_ms >= 0:
+        loop.settle()
         # Whoever goes on from the lake, from any bar, comes to the same.
         print_row({"ended": loop.at_ms, "state": loop.state_hash()})
     return status

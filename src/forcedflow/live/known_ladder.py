@@ -171,6 +171,15 @@ class KnownLadder:
         """Return the ladder, None as long as there is too little open interest."""
         return self._built
 
+    @property
+    def at_ms(self) -> int:
+        """Return the moment it was brought to; -1 before the first. [UTC ms]"""
+        return self._at_ms
+
+    def unbuilt(self) -> KnownLadder:
+        """Return one of the same market and weights that was brought nowhere yet."""
+        return KnownLadder(self._source, self._trained)
+
     def heed(self, change: Change) -> None:
         """Take note that rows known before turned out otherwise."""
         if not self._source.concerns(change):

@@ -123,7 +123,7 @@ class LiveLoop:
             Rows known by then must have been added. [UTC ms]
         """
         self._take()
-        for instrument, state in self._followed.items():
+        for instrument, state in tuple(self._followed.items()):
             try:
                 state.hear(at_ms)
             except ForcedflowError as error:
@@ -161,6 +161,19 @@ class LiveLoop:
             updates = [self._run_stages(update, due) for update in updates]
         _tell(self.bar_subscribers, at_ms)
         return tuple(updates)
+
+    def settle(self) -> None:
+        """Take in rows that came after the last bar close, and redo it with them; nobody is told.
+
+        What was told stays told. This is for whoever asks what the lake gives to a loop that is
+        begun anew at that bar close.
+        """
+        self._take()
+        for instrument, state in tuple(self._followed.items()):
+            try:
+                state.settle()
+            except ForcedflowError as error:
+                self._fail(instrument, error)
 
     def state_hash(self) -> str:
         """Return a digest of every market's state: equal after a restart and without one."""

@@ -210,6 +210,18 @@ class MarketState:
         """
         if at_ms % STEP_MS or at_ms <= self._at_ms:
             raise ValueError(f"a bar closes on a multiple of {STEP_MS} ms after {self._at_ms}")
+        return self._bring_to(at_ms)
+
+    def settle(self) -> None:
+        """Be what the last bar close would have left, had rows that came after it come in time."""
+        if self._at_ms < 0:
+            return
+        if self._known.at_ms > self._at_ms:
+            # It heard bars that the close knows nothing of, and a ladder does not go back.
+            self._known = self._known.unbuilt()
+        self._bring_to(self._at_ms)
+
+    def _bring_to(self, at_ms: int) -> BarClose:
         self._known.advance(at_ms)
         mapped = self._known.mapped(at_ms)
         self._table = self._grown_table(at_ms)

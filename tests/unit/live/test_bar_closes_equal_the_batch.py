@@ -188,6 +188,34 @@ def test_hearing_between_bar_closes_changes_no_bar_close(tmp_path, market, batch
         assert hearing.state_hash() == plain.state_hash()
 
 
+@pytest.mark.parametrize("late", ["klines", "open_interest", "funding", "liquidations"])
+def test_settled_a_close_is_what_it_would_have_been_had_late_rows_come_in_time(
+    tmp_path, market, batches, instruments, late
+):
+    now_ms = market.opened_ms + DAYS * DAY_MS + HOUR_MS // 2
+    lake = _filled(tmp_path, batches, now_ms - STEP_MS)
+    loop = LiveLoop(lake, instruments)
+    loop.close_bar(now_ms - STEP_MS)
+    last = _between(batches, now_ms - STEP_MS, now_ms)
+    _store(lake, loop, {table: rows for table, rows in last.items() if table != late})
+    told = loop.close_bar(now_ms)
+    kept = repr(told)
+    # It listens on, beyond the close, before the late ones come.
+    _store(lake, loop, _between(batches, now_ms, now_ms + 2 * STEP_MS))
+    loop.hear(now_ms + 2 * STEP_MS)
+    if late in last:
+        _store(lake, loop, {late: last[late]})
+    loop.settle()
+    anew = LiveLoop(lake, instruments)
+    anew.close_bar(now_ms)
+    assert loop.state_hash() == anew.state_hash()
+    assert repr(told) == kept
+    # And it goes on from there.
+    for one in (loop, anew):
+        one.close_bar(now_ms + STEP_MS)
+    assert loop.state_hash() == anew.state_hash()
+
+
 def test_a_failing_market_is_reported_and_the_others_go_on(
     tmp_path, market, batches, instruments, monkeypatch
 ):
