@@ -1,6 +1,7 @@
 // The chart in the page: toolbar, drawing, tooltip, keys, and what is said while there is no map.
 // In: the store. Out: `mountChart`, which follows the store until it is ended.
 import { computed, effect, untracked } from "@preact/signals";
+import type { MouseEventParams } from "lightweight-charts";
 import { h, render } from "preact";
 
 import "./chart.css";
@@ -15,6 +16,7 @@ import { usdAtShare } from "../model/scale";
 import type { Held, Store } from "../store/store";
 import { readAnswers } from "./answers";
 import { coloursOf } from "./colours";
+import { oncePerFrame } from "./frame";
 import { listen } from "./gestures";
 import { HeatChart, sidesOf, tiersOf } from "./heat_chart";
 import { captioned, fileName, save, type Caption } from "./picture";
@@ -73,23 +75,28 @@ export function mountChart(element: HTMLElement, store: Store): () => void {
   };
   stage.addEventListener("pointerdown", hold);
   window.addEventListener("pointerup", hold);
-  const follow = (): void => {
-    drawn.chart.subscribeCrosshairMove((event) => {
-      const heat = store.heat.peek().value;
-      const at = event.point && event.paneIndex === 0 ? drawn.candles.coordinateToPrice(event.point.y) : null;
-      const column = event.logical === undefined ? null : Math.round(event.logical);
-      drawn.panes.say(event.point && column !== null ? column : null);
-      // While it is dragged nobody reads, and every frame counts.
-      if (!heat || !event.point || at === null || column === null || isHeld) {
-        tooltip.hide();
-        return;
-      }
-      const view = store.view.peek();
-      const reading = readAt(heat, store.ladder.peek().value, column, price(at), tiersOf(view));
-      tooltip.show(reading, event.point, view.zone, tickSize.peek());
-    });
+  let isOver = false;
+  const point = (event: MouseEventParams): void => {
+    // The frame that was waited for may come after the chart is gone.
+    if (isOver) return;
+    const heat = store.heat.peek().value;
+    const at = event.point && event.paneIndex === 0 ? drawn.candles.coordinateToPrice(event.point.y) : null;
+    // While it is dragged nobody reads, and every frame counts.
+    if (!heat || !event.point || at === null || event.logical === undefined || isHeld) {
+      tooltip.hide();
+      return;
+    }
+    const view = store.view.peek();
+    const column = Math.round(event.logical);
+    const reading = readAt(heat, store.ladder.peek().value, column, price(at), tiersOf(view));
+    tooltip.show(reading, event.point, view.zone, tickSize.peek());
   };
-  follow();
+  const tell = oncePerFrame(point);
+  drawn.chart.subscribeCrosshairMove((event) => {
+    // On the canvas, so that it goes with the frame that the library draws anyway.
+    if (!isHeld) drawn.panes.say(event.point && event.logical !== undefined ? Math.round(event.logical) : null);
+    tell(event);
+  });
 
   const ends = [
     readAnswers(store),
@@ -142,6 +149,7 @@ export function mountChart(element: HTMLElement, store: Store): () => void {
   });
   resized.observe(stage);
   return () => {
+    isOver = true;
     resized.disconnect();
     window.removeEventListener("pointerup", hold);
     for (const end of ends) end();

@@ -48,6 +48,11 @@ export class PaneLabel implements IPanePrimitive<Time> {
   }
 
   say(words: readonly Word[]): void {
+    const held = this.words;
+    // Said again it would draw the whole pane once more.
+    const isSame = (word: Word, i: number): boolean =>
+      word.text === held[i]?.text && word.colour === held[i]?.colour;
+    if (words.length === held.length && words.every(isSame)) return;
     this.words = words;
     this.update?.();
   }

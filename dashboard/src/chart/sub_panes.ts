@@ -50,6 +50,8 @@ interface Line {
 interface Shown {
   label: PaneLabel;
   series: AnySeries[];
+  /** Of every series its newest figure; null where it has none. */
+  newest: (number | null)[];
 }
 
 // Funding settles every 8 hours at most of the venues, and holds until the next time.
@@ -169,7 +171,7 @@ export class SubPanes {
       const pane = this.chart.panes()[place + 1]!;
       pane.attachPrimitive(label);
       pane.setStretchFactor(STRETCH);
-      this.shown.set(name, { label, series });
+      this.shown.set(name, { label, series, newest: series.map(() => null) });
     });
     this.chart.panes()[0]?.setStretchFactor(1);
     this.say(null);
@@ -188,9 +190,11 @@ export class SubPanes {
   /** Lay what is held on the candles' own times; a bar without a figure is a gap, not a zero. */
   show(held: Series, starts: readonly number[], stepMs: number): void {
     this.held = held;
-    for (const [name, { series }] of this.shown) {
+    for (const [name, shown] of this.shown) {
       LINES[name].forEach((line, i) => {
-        series[i]?.setData(line.points(held.series, starts, stepMs) as never);
+        const points = line.points(held.series, starts, stepMs);
+        shown.series[i]?.setData(points as never);
+        shown.newest[i] = newestOf(points);
       });
     }
     this.size();
@@ -199,9 +203,9 @@ export class SubPanes {
 
   /** A pane without figures takes a line, not a field. */
   private size(): void {
-    for (const [name, { series, label }] of this.shown) {
+    for (const [name, { newest, label }] of this.shown) {
       const place = this.names.indexOf(name) + 1;
-      const any = series.some((one) => valueAt(one, null) !== null);
+      const any = newest.some((value) => value !== null);
       const isLow = !any && this.held !== null;
       this.chart.panes()[place]?.setStretchFactor(isLow ? EMPTY : STRETCH);
       // The library's sign stands in the lowest pane's corner.
@@ -211,12 +215,12 @@ export class SubPanes {
 
   /** Write each pane's name, and its figures at a column; the newest where none is pointed at. */
   say(column: number | null): void {
-    for (const [name, { label, series }] of this.shown) {
+    for (const [name, { label, series, newest }] of this.shown) {
       const words: Word[] = [{ text: TITLES[name], colour: this.colours.muted }];
       let found = false;
       LINES[name].forEach((line, i) => {
-        const value = valueAt(series[i]!, column);
-        found ||= valueAt(series[i]!, null) !== null;
+        const value = column === null ? newest[i]! : valueAt(series[i]!, column);
+        found ||= newest[i] !== null;
         if (line.name) words.push({ text: line.name, colour: this.colours.muted });
         const text = value === null ? "–" : line.write(value);
         words.push({ text, colour: line.colour(this.colours) });
@@ -268,13 +272,13 @@ function optionsOf(line: Line, colours: PaneColours): object {
   };
 }
 
-/** A series' figure at a column, or its newest. */
-function valueAt(series: AnySeries, column: number | null): number | null {
-  if (column !== null) {
-    const point = series.dataByIndex(column as never);
-    return point && "value" in point ? point.value : null;
-  }
-  const points = series.data();
+/** A series' figure at a column. */
+function valueAt(series: AnySeries, column: number): number | null {
+  const point = series.dataByIndex(column as never);
+  return point && "value" in point ? point.value : null;
+}
+
+function newestOf(points: readonly Point[]): number | null {
   for (let place = points.length - 1; place >= 0; place -= 1) {
     const point = points[place]!;
     if ("value" in point) return point.value;

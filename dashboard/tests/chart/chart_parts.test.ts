@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import type { Series } from "../../src/api/types";
 import { tierQuery } from "../../src/chart/answers";
-import { bubblesOf } from "../../src/chart/bubbles_primitive";
+import { bubblesOf, columnsOf, merge, type Bubble } from "../../src/chart/bubbles_primitive";
+import { oncePerFrame } from "../../src/chart/frame";
 import { fileName } from "../../src/chart/picture";
 import { profileWidth, shownUsd } from "../../src/chart/profile_primitive";
 import { lines } from "../../src/chart/tooltip";
@@ -33,6 +34,34 @@ describe("realised liquidations as circles", () => {
       { column: 1, price: 21, usd: 4, side: "short" },
     ]);
     expect(bubblesOf(series, heat, "long").every((bubble) => bubble.side === "long")).toBe(true);
+  });
+});
+
+describe("circles that would cover each other", () => {
+  const at = (column: number, usd: number): Bubble => ({ column, price: column, usd, side: "long" });
+
+  it("are one, where most of its dollars were, with the dollars of all", () => {
+    const found = merge([at(0, 1), at(1, 5), at(3, 2), at(4, 9)], 4);
+    expect(found).toEqual([{ ...at(1, 8) }, at(4, 9)]);
+    expect(merge([at(0, 1), at(1, 5)], 1)).toEqual([at(0, 1), at(1, 5)]);
+  });
+
+  it("stay apart where columns are wide, and are grouped by powers of two where they are not", () => {
+    expect([20, 14, 7, 6.9, 1].map(columnsOf)).toEqual([1, 1, 2, 4, 16]);
+  });
+});
+
+describe("what comes oftener than frames", () => {
+  it("is answered once a frame, the last of it", () => {
+    const answered: number[] = [];
+    const frames: (() => void)[] = [];
+    const tell = oncePerFrame<number>((value) => answered.push(value), (frame) => frames.push(frame));
+    [1, 2, 3].forEach(tell);
+    expect([frames.length, answered]).toEqual([1, []]);
+    frames.shift()!();
+    tell(4);
+    frames.shift()!();
+    expect(answered).toEqual([3, 4]);
   });
 });
 
