@@ -49,6 +49,7 @@ _COMMANDS = {
     "alerts": ("alerts", "Try rules on the past, send what fires, test targets, list them."),
     "mcp": ("mcp", "Offer the answers as read-only tools to language models."),
     "scorecard": ("scorecard", "Score a product on data it never saw, beside its nulls."),
+    "sql": ("sql", "Run one read-only query over the lake's tables."),
     "serve": ("serve", "Serve the API and the dashboard over the lake."),
     "doctor": ("doctor", "Check the installation and the lake."),
     "warmup": ("warmup", "Compile the kernels once, so that no command waits for it."),
