@@ -3,6 +3,7 @@
 ForcedflowError
 ├── UsageError             the command or a setting is wrong; exit code 2
 ├── NoDataError            the lake does not hold what was asked for; exit code 3
+├── WorkerLostError        a worker died over the same piece of work again and again; exit code 1
 ├── VenueError             a venue or the network did not answer as asked; exit code 4
 │   ├── NotThereError      the venue says that it does not hold this
 │   ├── RateLimitedError   the venue asks for a pause longer than we may wait
@@ -27,6 +28,15 @@ class ForcedflowError(Exception):
 
     exit_code = 1
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # As it is, not made anew: some are made from other arguments than the text they end in,
+        # and an error of another process must say here what it said there.
+        return _as_it_was, (type(self), self.args), self.__dict__
+
+
+def _as_it_was(kind: type[ForcedflowError], args: tuple[object, ...]) -> ForcedflowError:
+    return kind.__new__(kind, *args)
+
 
 class UsageError(ForcedflowError):
     """The command, an argument or a setting is wrong."""
@@ -38,6 +48,25 @@ class NoDataError(ForcedflowError):
     """The lake does not hold what was asked for; the message says which command gets it."""
 
     exit_code = 3
+
+
+class WorkerLostError(ForcedflowError):
+    """A worker died over a piece of work as often as it is tried: memory, or a crash below Python.
+
+    Parameters
+    ----------
+    item : str
+        The piece of work.
+    attempts : int
+        How often it was tried.
+    """
+
+    def __init__(self, item: str, attempts: int) -> None:
+        self.item, self.attempts = item, attempts
+        super().__init__(
+            f"{item}: its worker died {attempts} times; what was finished before is kept\n"
+            "hint: fewer --workers leave each more memory; --executor serial shows what happens"
+        )
 
 
 class VenueError(ForcedflowError):
