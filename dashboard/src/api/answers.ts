@@ -306,10 +306,34 @@ export interface Update {
 
 export interface Alert {
   key: string;
+  rule: string;
   kind: string;
   title: string;
   text: string;
   at: string;
+  venue: string;
+  symbol: string;
+  simulated: boolean;
   direction: Direction | null;
   price: number | null;
+  /** Why it was listed and not sent; null where it was. Events of the stream have none. */
+  suppressed?: string | null;
+  deliveries?: Record<string, { state: string; attempts: number; problem: string | null }>;
+}
+
+export interface Alerts {
+  watched: boolean;
+  rules: { name: string; kind: string; symbols: string[]; venues: string[]; fires_at: Record<string, unknown> }[];
+  outbox: { deliveries: Record<string, number>; disabled: Record<string, string> };
+  alerts: Alert[];
+}
+
+/** Liquidations that a venue's feed printed, as they came. */
+export interface Prints {
+  simulated: boolean;
+  count: number;
+  longs_usd: number;
+  shorts_usd: number;
+  completeness: string;
+  prints: { at: string; side: "long" | "short"; price: number; notional_usd: number }[];
 }

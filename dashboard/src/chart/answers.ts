@@ -3,12 +3,15 @@
 import { computed, effect, untracked } from "@preact/signals";
 
 import type { Ladder, Series, Zones } from "../api/types";
+import type { Heat } from "../model/heat";
+import { withRoom } from "../model/scale";
 import { TIERS, type Range, type View } from "../model/view";
 import type { Store } from "../store/store";
 
-// Wide enough for what a span moves through, so that its bins are about as fine as the map's.
+// Wide enough for what a span usually moves through, so that its bins are about as fine as the map's.
 const LADDER_REACH: Partial<Record<Range, number>> = { "12h": 0.06, "24h": 0.08, "3d": 0.2, "7d": 0.3 };
 const WIDEST_REACH = 0.5;
+const REACHES = [0.06, 0.08, 0.12, 0.2, 0.3, WIDEST_REACH] as const;
 const LADDER_BINS = 600;
 const SERIES = "open_interest,funding,liquidations,cvd,cvd_spot,long_short_ratio,basis";
 
@@ -16,6 +19,19 @@ const SERIES = "open_interest,funding,liquidations,cvd,cvd_spot,long_short_ratio
 export function tierQuery(view: View): string | null {
   const all = view.tiers.length === 0 || view.tiers.length === TIERS.length;
   return all ? null : view.tiers.join(",");
+}
+
+/** How far a ladder must reach to stand beside everything that a map shows. [1] */
+export function reachOf(range: Range, heat: Heat | null): number {
+  const usual = LADDER_REACH[range] ?? WIDEST_REACH;
+  const mark = heat?.header.mark_price ?? 0;
+  if (!heat || !(mark > 0)) return usual;
+  const { low, high } = heat.candles;
+  // As much beyond the candles as the price axis keeps free there.
+  const [bottom, top] = withRoom(Math.min(...low), Math.max(...high));
+  const wanted = Math.max(1 - bottom / mark, top / mark - 1);
+  const wide = REACHES.find((reach) => reach >= wanted) ?? WIDEST_REACH;
+  return Math.max(usual, wide);
 }
 
 /** Read what the chart shows whenever the view asks for another thing; ends with the function. */
@@ -26,6 +42,8 @@ export function readAnswers(store: Store): () => void {
     () => `${about.value} ${store.view.value.range} ${tierQuery(store.view.value) ?? ""}`,
   );
   const series = computed(() => `${about.value} ${store.view.value.range}`);
+  const reach = computed(() => reachOf(store.view.value.range, store.heat.value.value));
+  const ladder = computed(() => `${series.value} ${reach.value}`);
   const whenSet = (key: { value: string }, read: (view: View) => void): (() => void) =>
     effect(() => {
       void key.value;
@@ -53,12 +71,9 @@ export function readAnswers(store: Store): () => void {
       const query = store.query(view);
       void store.read("zones", store.zones, (signal) => client.json<Zones>("zones", query, signal));
     }),
-    whenSet(series, (view) => {
-      const reach = LADDER_REACH[view.range] ?? WIDEST_REACH;
-      const ladder = { ...store.query(view), reach, bins: LADDER_BINS };
-      void store.read("ladder", store.ladder, (signal) =>
-        client.json<Ladder>("ladder", ladder, signal),
-      );
+    whenSet(ladder, (view) => {
+      const query = { ...store.query(view), reach: reach.peek(), bins: LADDER_BINS };
+      void store.read("ladder", store.ladder, (signal) => client.json<Ladder>("ladder", query, signal));
     }),
     whenSet(series, (view) => {
       const query = { ...store.query(view), model: null, range: view.range, names: SERIES };

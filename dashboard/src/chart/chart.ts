@@ -14,7 +14,6 @@ import { priceOfWords } from "../model/price_words";
 import { readAt } from "../model/reading";
 import { usdAtShare } from "../model/scale";
 import type { Held, Store } from "../store/store";
-import { readAnswers } from "./answers";
 import { coloursOf } from "./colours";
 import { oncePerFrame } from "./frame";
 import { listen } from "./gestures";
@@ -99,7 +98,6 @@ export function mountChart(element: HTMLElement, store: Store): () => void {
   });
 
   const ends = [
-    readAnswers(store),
     listen(stage, drawn, {
       look: (change) => {
         store.look(change);
@@ -204,7 +202,9 @@ function legendOf(store: Store): HTMLElement[] {
   });
   const minutes = heat.stepMs / 60_000;
   const step = minutes < 60 ? `${minutes} min` : `${minutes / 60} h`;
-  found.push(words("legend-model", `${heat.header.model_words} · ${step} a column`));
+  // A fit's own digest tells nobody anything.
+  const model = heat.header.model_words.replace(/\((\d{4}-\d\d-\d\d)-[0-9a-f]{6,}\)/, "($1)");
+  found.push(words("legend-model", `${model} · ${step} a column`));
   return found;
 }
 

@@ -12,12 +12,10 @@ import type {
 
 import type { Heat } from "../model/heat";
 import { bin, usd, type Usd } from "../model/nominal";
+import { withRoom } from "../model/scale";
 
 /** Strips that stand in for a curve where the price axis is linear: bins are even in log price. */
 const STRIPS = 32;
-
-/** Share of the visible prices' span that is kept free above and below for what stands there. */
-const ROOM = 0.45;
 
 export interface HeatLook {
   table: Uint8ClampedArray;
@@ -76,12 +74,12 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
       most = Math.max(most, high[column]!);
     }
     if (!(least > 0) || !(most >= least)) return null;
-    const room = Math.max(ROOM * Math.log(most / least), 0.012);
+    const [below, above] = withRoom(least, most);
     const [bottom, top] = [heat.priceOf(bin(0)), heat.priceOf(bin(heat.bins))];
     return {
       priceRange: {
-        minValue: Math.min(least, Math.max(bottom, least * Math.exp(-room))),
-        maxValue: Math.max(most, Math.min(top, most * Math.exp(room))),
+        minValue: Math.min(least, Math.max(bottom, below)),
+        maxValue: Math.max(most, Math.min(top, above)),
       },
     };
   }

@@ -4,6 +4,7 @@ import {
   BaselineSeries,
   HistogramSeries,
   LineSeries,
+  LineType,
   type IChartApi,
   type ISeriesApi,
   type Time,
@@ -42,6 +43,8 @@ type AnySeries = ISeriesApi<Kind, Time>;
 interface Line {
   name: string;
   kind: Kind;
+  /** Whether a figure holds until the next one comes. */
+  steps?: true;
   colour: (colours: PaneColours) => string;
   write: (value: number) => string;
   points: (held: SeriesSet, starts: readonly number[], stepMs: number) => Point[];
@@ -80,6 +83,7 @@ const LINES: Record<PaneName, readonly Line[]> = {
     {
       name: "",
       kind: "Baseline",
+      steps: true,
       colour: ({ accent }) => accent,
       write: (value) => formatSignedPercent(value, 4),
       points: (held, starts, step) =>
@@ -242,9 +246,15 @@ export class SubPanes {
 
   private make(line: Line, pane: number): AnySeries {
     const options = optionsOf(line, this.colours);
-    if (line.kind === "Histogram") return this.chart.addSeries(HistogramSeries, options, pane);
-    if (line.kind === "Baseline") return this.chart.addSeries(BaselineSeries, options, pane);
-    return this.chart.addSeries(LineSeries, options, pane);
+    const made: AnySeries =
+      line.kind === "Histogram"
+        ? this.chart.addSeries(HistogramSeries, options, pane)
+        : line.kind === "Baseline"
+          ? this.chart.addSeries(BaselineSeries, options, pane)
+          : this.chart.addSeries(LineSeries, options, pane);
+    // Above stands the pane's name, which no line may run through.
+    made.priceScale().applyOptions({ scaleMargins: { top: 0.26, bottom: 0.06 } });
+    return made;
   }
 }
 
@@ -256,6 +266,7 @@ function optionsOf(line: Line, colours: PaneColours): object {
     lastValueVisible: false,
     crosshairMarkerVisible: false,
     lineWidth: 1.5,
+    lineType: line.steps ? LineType.WithSteps : LineType.Simple,
     color: colour,
     priceFormat: { type: "custom", formatter: line.write, minMove: 1e-6 },
     ...(line.kind === "Baseline"

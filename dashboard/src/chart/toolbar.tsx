@@ -10,6 +10,8 @@ import { priceOfWords } from "../model/price_words";
 import { usdAtShare } from "../model/scale";
 import { PANES, RANGES, TIERS, type Model, type Side, type Theme, type View } from "../model/view";
 import { price } from "../model/nominal";
+import { Chevron } from "../panels/market_picker";
+import { Menu } from "../panels/menu";
 import type { Store } from "../store/store";
 import { TITLES } from "./sub_panes";
 
@@ -47,6 +49,11 @@ const LAYERS: readonly (readonly [keyof View & ("profile" | "zones" | "bubbles" 
 const REFIT = "M2 6V2h4 M10 2h4v4 M14 10v4h-4 M6 14H2v-4 M5.5 5.5h5v5h-5z";
 const CAMERA = "M1.5 4.5h3l1-2h5l1 2h3v9h-13z M8 11.2a2.6 2.6 0 1 0 0-5.2 2.6 2.6 0 0 0 0 5.2z";
 const TABLE = "M1.5 2.5h13v11h-13z M1.5 6.2h13 M1.5 9.9h13 M6 2.5v11";
+const TOOLS = [
+  { act: "refit", words: "Show all of it", key: "0", path: REFIT },
+  { act: "savePicture", words: "Save a picture", key: "s", path: CAMERA },
+  { act: "saveTable", words: "Save what is visible as CSV", key: "c", path: TABLE },
+] as const;
 const PALETTE_TITLES: Record<PaletteName, string> = {
   forcedflow: "Purple to yellow",
   ember: "Ember",
@@ -75,14 +82,36 @@ export function Toolbar({ store, actions, span }: Props) {
           </Segment>
         ))}
       </div>
-      <Leverage view={view} store={store} />
+      <div class="leverage-all"><Leverage view={view} store={store} /></div>
+      <Menu className="leverage-few" name="Leverage counted" label={<>{leverageWords(view)}<Chevron /></>}>
+        {() => <div class="pad"><Leverage view={view} store={store} /></div>}
+      </Menu>
       <Threshold view={view} store={store} span={span()} />
       <GoTo actions={actions} store={store} />
       <div class="toolbar-end">
         <Layers view={view} store={store} />
-        <Tool title="Show all of it (0, or double-click)" press={actions.refit} path={REFIT} />
-        <Tool title="Save a picture (s)" press={actions.savePicture} path={CAMERA} />
-        <Tool title="Save what is visible as CSV (c)" press={actions.saveTable} path={TABLE} />
+        {TOOLS.map(({ act, words, key, path }) => (
+          <Tool key={act} title={`${words} (${key})`} press={actions[act]} path={path} />
+        ))}
+        <Menu className="tools-few" name="More" align="end" label="⋯">
+          {(close) => (
+            <ul class="list">
+              {TOOLS.map(({ act, words, key }) => (
+                <li key={act}>
+                  <button
+                    type="button"
+                    onClick={() => {
+                      actions[act]();
+                      close();
+                    }}
+                  >
+                    {words} <kbd>{key}</kbd>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Menu>
       </div>
     </div>
   );
@@ -118,6 +147,12 @@ function Segment({ on, press, kind, title, children }: SegmentProps) {
       {children}
     </button>
   );
+}
+
+/** Which tiers are counted, in a few letters. */
+function leverageWords({ tiers }: View): string {
+  if (tiers.length === 0) return "All leverage";
+  return tiers.length === 1 ? TIERS[tiers[0]!]! : `${tiers.length} of ${TIERS.length} tiers`;
 }
 
 function Leverage({ view, store }: { view: View; store: Store }) {

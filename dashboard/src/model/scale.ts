@@ -19,3 +19,13 @@ export function shareOfUsd(value: Usd, [least, most]: readonly [Usd, Usd]): numb
 export function bubbleRadius(value: Usd, most: Usd, largest: number): number {
   return most > 0 ? largest * Math.sqrt(Math.min(1, Math.max(0, value / most))) : 0;
 }
+
+/** Share of the candles' span that is kept free above and below for what stands there. */
+const ROOM = 0.45;
+const LEAST_ROOM = 0.012;
+
+/** Prices from somewhat below the least to somewhat above the most, evenly in their logarithm. */
+export function withRoom(least: number, most: number): [number, number] {
+  const room = Math.max(ROOM * Math.log(most / least), LEAST_ROOM);
+  return [least * Math.exp(-room), most * Math.exp(room)];
+}

@@ -3,7 +3,7 @@ import { computed, effect, signal, type ReadonlySignal, type Signal } from "@pre
 
 import { ApiError, type Client } from "../api/client";
 import { follow, type Connection, type StreamEvent } from "../api/events";
-import type { Alert, Badge, Health, Update } from "../api/answers";
+import type { Alert, Badge, Health, Prints, Update } from "../api/answers";
 import type { Ladder, MarketEntry, Markets, Series, Zones } from "../api/types";
 import type { Heat } from "../model/heat";
 import { fromLink, toLink, type View } from "../model/view";
@@ -29,6 +29,7 @@ export interface Span {
 // Data that ended before this is looked at as of its end: at the present nothing is known of it.
 const LONG_AGO_MS = 6 * 3_600_000;
 const MOST_ALERTS = 200;
+const MOST_PRINTS = 60;
 // Panels are read again after live bars, but no oftener.
 const LEAST_MS_BETWEEN_READINGS = 15_000;
 const HEALTH_EVERY_MS = 15_000;
@@ -59,6 +60,8 @@ export class Store {
   readonly live = signal<Update | null>(null);
   /** Newest first, of this visit. */
   readonly alerts = signal<readonly Alert[]>([]);
+  /** Liquidations that the market shown printed during this visit, newest first. */
+  readonly prints = signal<readonly Prints["prints"][number][]>([]);
   /** Grows when live bars made answers older than they need be. */
   readonly fresher = signal(0);
   /** The browser's clock, to the second: ages grow with it. [UTC ms] */
@@ -242,6 +245,10 @@ export class Store {
     if (kind === "alert") {
       this.alerts.value = [event.payload as Alert, ...this.alerts.value].slice(0, MOST_ALERTS);
     }
+    if (kind === "liquidation") {
+      const newest = [...(event.payload as Prints).prints].reverse();
+      this.prints.value = [...newest, ...this.prints.value].slice(0, MOST_PRINTS);
+    }
     if (kind !== "update") return;
     const update = event.payload as Update;
     const { venue, symbol } = this.view.peek();
@@ -263,6 +270,7 @@ export class Store {
       stop?.();
       stop = null;
       this.live.value = null;
+      this.prints.value = [];
       if (!venue || !symbol) return;
       stop = follow(this.client, [{ venue, symbol }], {
         on: (kind, event) => {

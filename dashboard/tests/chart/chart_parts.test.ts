@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Series } from "../../src/api/types";
-import { tierQuery } from "../../src/chart/answers";
+import { reachOf, tierQuery } from "../../src/chart/answers";
 import { bubblesOf, columnsOf, merge, type Bubble } from "../../src/chart/bubbles_primitive";
 import { oncePerFrame } from "../../src/chart/frame";
 import { fileName } from "../../src/chart/picture";
@@ -76,6 +76,15 @@ describe("labels of clusters", () => {
 });
 
 describe("a profile", () => {
+  it("reaches as far as the prices beside it, whatever the span usually moves through", () => {
+    const fell = (top: number): Heat =>
+      ({ header: { mark_price: 100 }, candles: { low: [99], high: [top] } }) as unknown as Heat;
+    expect(reachOf("24h", null)).toBe(0.08);
+    expect(reachOf("24h", fell(101))).toBe(0.08);
+    expect(reachOf("24h", fell(116))).toBe(0.3);
+    expect(reachOf("24h", fell(300))).toBe(0.5);
+  });
+
   it("counts the tiers that are shown and leaves room for candles on a phone", () => {
     const side = { usd: [3, 5], by_tier_usd: [[1, 2], [2, 3]] } as never;
     expect(shownUsd(side, [true, true])).toEqual([3, 5]);
