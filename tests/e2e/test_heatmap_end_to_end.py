@@ -172,7 +172,11 @@ def test_csv_holds_the_zones_of_the_json(heatmap, zones):
     status, out, _ = heatmap("--format", "csv")
     assert status == 0
     rows = list(csv.DictReader(io.StringIO(out)))
-    told = {"simulated": zones["simulated"], "model": "stated prior mixture, not calibrated"}
+    told = {
+        "simulated": zones["simulated"],
+        "model": "stated prior mixture, not calibrated",
+        "known_to": zones["known_to"],
+    }
     listed = [{**zone, **told} for zone in zones["zones"]]
     assert rows == [{key: str(value) for key, value in zone.items()} for zone in listed]
 

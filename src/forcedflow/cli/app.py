@@ -36,6 +36,7 @@ _COMMANDS = {
     "coverage": ("coverage", "Show what the lake holds, its gaps and what each feed is worth."),
     "heatmap": ("heatmap", "Draw how much would be force-closed at every price, over time."),
     "zones": ("zones", "List the clusters of estimated liquidations around the price."),
+    "levels": ("levels", "Write the clusters as levels: TradingView, CSV, a hashed archive."),
     "whatif": ("whatif", "Estimate what would be liquidated on the way to a price."),
     "cascade": ("cascade", "Estimate which clusters would fall in turn, how far, how likely."),
     "playbook": ("playbook", "Put a market on one printable page, with what makes it void."),

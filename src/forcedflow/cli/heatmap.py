@@ -166,7 +166,7 @@ def _value(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | d
     from forcedflow.integrations.levels import levels_csv, levels_pine
 
     if wanted == "csv":
-        return levels_csv(zones, mapped)
+        return levels_csv(zones, mapped, iso_time(mapped.known_ms))
     if wanted == "pine":
         return levels_pine(zones, mapped, iso_time(mapped.known_ms))
     return coinglass_heatmap(mapped) if wanted == "coinglass" else heatmap.answer(mapped, zones)

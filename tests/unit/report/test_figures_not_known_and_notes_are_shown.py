@@ -60,7 +60,9 @@ def test_the_picture_carries_its_assumptions_inside_its_borders(mapped, tmp_path
 
 def test_a_distance_that_is_not_known_is_empty_in_csv(mapped):
     unknown = replace(mapped, sigma_day=float("nan"))
-    rows = list(csv.DictReader(io.StringIO(levels_csv(unknown.zones(), unknown))))
+    rows = list(
+        csv.DictReader(io.StringIO(levels_csv(unknown.zones(), unknown, "2026-01-01T00:00:00Z")))
+    )
     assert rows
     assert {row["distance_sigma"] for row in rows} == {""}
     assert "nan" not in {value for row in rows for value in row.values()}
