@@ -70,7 +70,14 @@ types: setup ## mypy --strict
 docs: setup ## regenerate the generated reference pages
 	$(BIN)/python docs/generate.py
 
+site: setup ## the documentation as a site, in docs/_build/html; its pictures come from a simulated market
+	$(BIN)/python docs/build_site.py
+
+# Asks the network; no part of what CI runs.
+linkcheck: setup ## whether every address that the documentation names outside itself answers
+	$(BIN)/python docs/build_site.py --links
+
 bench: setup ## how fast, against whom
 	$(BIN)/python -m benchmarks
 
-.PHONY: help setup dashboard demo test pango chromium lint types docs bench
+.PHONY: help setup dashboard demo test pango chromium lint types docs site linkcheck bench

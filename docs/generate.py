@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 import polars as pl
 from rich.console import Console
+from surface import metric_rows, python_rows, python_sections
 
 from forcedflow.cli.app import app
 from forcedflow.errors import ForcedflowError
@@ -93,6 +94,8 @@ def pages() -> dict[str, str]:
         "checklist.md": _checklist_page(),
         "venues.md": _venues_page(),
         "api.md": _api_page(),
+        "metrics.md": _metrics_page(),
+        "python.md": _python_page(),
     }
 
 
@@ -419,6 +422,31 @@ def _api_page() -> str:
         + text
         + _markdown_table(("status", "code"), _error_codes())
         + "".join(_endpoint(path, item["get"]) for path, item in described["paths"].items())
+    )
+
+
+def _metrics_page() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(Lake(Path(folder) / "lake", create=True), lambda: 0)
+        answers = AnswerCache()
+        rows = list(metric_rows(Metrics(desk.events, answers)))
+        answers.close()
+    return (
+        f"{_HEAD}# Metrics\n\n"
+        "What `GET /metrics` of a running [server](../howto/serve.md) gives to Prometheus. A\n"
+        "histogram has `_bucket`, `_sum` and `_count` behind its name. Paths are counted, never\n"
+        "what was asked.\n\n" + _markdown_table(("name", "kind", "labels", "meaning"), rows)
+    )
+
+
+def _python_page() -> str:
+    return (
+        f"{_HEAD}# Python\n\n"
+        "The names that stay. `from forcedflow import build_map` costs nothing until it is used;\n"
+        "everything else may change between versions. Examples: [draw a heatmap]"
+        "(../howto/heatmap.md#in-python).\n\n"
+        + _markdown_table(("name", "defined in", "is"), python_rows())
+        + python_sections()
     )
 
 

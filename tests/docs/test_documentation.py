@@ -19,7 +19,12 @@ from forcedflow.venues.importers.registry import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(page for page in DOCS.rglob("*.md") if DOCS / "_build" not in page.parents),
+    ]
+)
 COMMANDS = [name for name in app if not name.startswith("-")]
 
 # What belongs to no command: placeholders stand for what a reader fills in.
@@ -156,17 +161,14 @@ def test_every_relative_link_leads_somewhere(page):
         if re.match(r"[a-z]+:", target):
             continue
         path, _, anchor = target.partition("#")
+        if path.startswith("pictures/"):
+            # Made when the site is built, by the page's own commands.
+            assert f"--out {path.removeprefix('pictures/')}" in _read(page), target
+            continue
         led_to = (page.parent / path).resolve() if path else page
         assert led_to.exists(), f"{_name(page)}: {target}"
         if anchor:
             assert anchor in _anchors(_read(led_to)), f"{_name(page)}: {target}"
-
-
-def test_every_page_is_reached_from_the_table_of_contents():
-    text = _read(DOCS / "index.md")
-    for page in DOCS.rglob("*.md"):
-        if page.name != "index.md":
-            assert f"]({page.relative_to(DOCS)}" in text, _name(page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
