@@ -224,9 +224,12 @@ class LiquidationMap:
 
     def zones(self) -> list[Zone]:
         """Return the clusters around the mark, nearest first."""
+        return find_zones(self.profiles(), self.mark, self.sigma_day, self.known_ms)
+
+    def profiles(self) -> list[SideProfile]:
+        """Return what zones are found in: both sides around the mark, longs first."""
         grid, births = self.grid(), self._births()
-        profiles = [self._side_profile(grid, side, births) for side in SIDES]
-        return find_zones(profiles, self.mark, self.sigma_day, self.known_ms)
+        return [self._side_profile(grid, side, births) for side in SIDES]
 
     def assumptions(self) -> dict[str, Any]:
         """Return everything the estimate rests on, for every answer that carries a number."""

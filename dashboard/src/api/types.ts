@@ -9,6 +9,14 @@ export interface Stated {
   freshness: { age_s?: number | null; [key: string]: unknown };
 }
 
+/** One venue's part in an answer that adds several up. */
+export interface VenueShare {
+  venue: string;
+  symbol: string;
+  open_interest_usd: number;
+  share: number | null;
+}
+
 export interface MarketEntry {
   symbol: string;
   venue: string;

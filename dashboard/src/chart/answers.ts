@@ -38,12 +38,16 @@ export function reachOf(range: Range, heat: Heat | null): number {
 export function readAnswers(store: Store): () => void {
   // A colour or a switch is no reason to ask again: only what is in these keys is.
   const about = computed(() => JSON.stringify(store.query(store.view.value)));
+  const map = computed(() => JSON.stringify(store.mapQuery(store.view.value)));
+  // Live columns are of one venue: of several, the map is read again instead.
+  const newer = computed(() => (store.view.value.joint ? store.fresher.value : 0));
   const heat = computed(
-    () => `${about.value} ${store.view.value.range} ${tierQuery(store.view.value) ?? ""}`,
+    () => `${map.value} ${store.view.value.range} ${tierQuery(store.view.value) ?? ""} ${newer.value}`,
   );
+  const zones = computed(() => `${map.value} ${newer.value}`);
   const series = computed(() => `${about.value} ${store.view.value.range}`);
   const reach = computed(() => reachOf(store.view.value.range, store.heat.value.value));
-  const ladder = computed(() => `${series.value} ${reach.value}`);
+  const ladder = computed(() => `${map.value} ${store.view.value.range} ${reach.value} ${newer.value}`);
   const whenSet = (key: { value: string }, read: (view: View) => void): (() => void) =>
     effect(() => {
       void key.value;
@@ -59,7 +63,7 @@ export function readAnswers(store: Store): () => void {
   const ends = [
     whenSet(heat, (view) => {
       const query = {
-        ...store.query(view),
+        ...store.mapQuery(view),
         range: view.range,
         // Both sides in planes of their own, so that choosing one asks for nothing.
         side: "each",
@@ -67,12 +71,12 @@ export function readAnswers(store: Store): () => void {
       };
       void store.read("heat", store.heat, (signal) => client.heat(query, signal));
     }),
-    whenSet(about, (view) => {
-      const query = store.query(view);
+    whenSet(zones, (view) => {
+      const query = store.mapQuery(view);
       void store.read("zones", store.zones, (signal) => client.json<Zones>("zones", query, signal));
     }),
     whenSet(ladder, (view) => {
-      const query = { ...store.query(view), reach: reach.peek(), bins: LADDER_BINS };
+      const query = { ...store.mapQuery(view), reach: reach.peek(), bins: LADDER_BINS };
       void store.read("ladder", store.ladder, (signal) => client.json<Ladder>("ladder", query, signal));
     }),
     whenSet(series, (view) => {

@@ -170,8 +170,8 @@ function followLive(store: Store, drawn: HeatChart): () => void {
       const { market, payload } = last.event;
       if (market?.venue !== heat.header.venue || market.symbol !== heat.header.symbol) return;
       const { column } = payload as { column: HeatColumn | null };
-      // Live columns count every tier: a map of some of them is read anew instead.
-      if (!column || view.tiers.length > 0) return;
+      // Live columns count every tier of one venue: a map of others is read anew instead.
+      if (!column || view.tiers.length > 0 || heat.header.venues) return;
       if (heat.append(column) !== "refused") drawn.updateLast(heat);
     });
   });
@@ -205,6 +205,12 @@ function legendOf(store: Store): HTMLElement[] {
   // A fit's own digest tells nobody anything.
   const model = heat.header.model_words.replace(/\((\d{4}-\d\d-\d\d)-[0-9a-f]{6,}\)/, "($1)");
   found.push(words("legend-model", `${model} · ${step} a column`));
+  if (heat.header.venues) {
+    const parts = heat.header.venues.map(({ venue, share }) =>
+      share === null ? venue : `${venue} ${Math.round(100 * share)} %`,
+    );
+    found.push(words("legend-model", `all venues: ${parts.join(", ")} of open interest`));
+  }
   return found;
 }
 
@@ -231,21 +237,25 @@ function marksOf(store: Store, heat: Heat): string[] {
   return store.badge.value === "REPLAY" ? [...marks, "REPLAY"] : marks;
 }
 
+function venuesOf({ header }: Heat): string {
+  return header.venues?.map((one) => one.venue).join(" + ") ?? header.venue;
+}
+
 function nameOf(heat: Heat, store: Store): string[] {
-  const { venue, symbol, known_to: known, simulated } = heat.header;
+  const { symbol, known_to: known, simulated } = heat.header;
   const base = symbol.split(":")[0] ?? symbol;
   const kind = simulated ? ["simulated"] : [];
-  return ["forcedflow", ...kind, venue, base, store.view.peek().range, known.replace(/:\d\d(\.\d+)?Z$/, "")];
+  return ["forcedflow", ...kind, venuesOf(heat), base, store.view.peek().range, known.replace(/:\d\d(\.\d+)?Z$/, "")];
 }
 
 function savePicture(store: Store, drawn: HeatChart, element: HTMLElement): void {
   const heat = store.heat.peek().value;
   if (!heat) return;
-  const { symbol, venue, known_to: known, model_words: model, mark_price: mark } = heat.header;
+  const { symbol, known_to: known, model_words: model, mark_price: mark } = heat.header;
   const { zone, range } = store.view.peek();
   const tick = store.market.peek()?.tick_size ?? tickNear(mark);
   const caption: Caption = {
-    title: `${symbol} · ${venue} · ${formatPrice(mark, tick)}`,
+    title: `${symbol} · ${venuesOf(heat)} · ${formatPrice(mark, tick)}`,
     about: `known to ${formatTime(Date.parse(known), zone)} ${zone} · ${range} · ${model}`,
     marks: marksOf(store, heat),
   };

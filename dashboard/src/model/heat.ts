@@ -1,4 +1,5 @@
 // The heatmap as bytes, and what a byte is worth in dollars.
+import type { VenueShare } from "../api/types";
 import { bin, price, usd, type Bin, type Price, type Usd } from "./nominal";
 
 export type HeatSide = "both" | "long" | "short";
@@ -14,6 +15,8 @@ export interface HeatHeader {
   known_to: string;
   mark_price: number;
   sigma_24h: number | null;
+  /** Where several venues are added up: each one's part. */
+  venues?: VenueShare[];
   planes: string[];
   columns: number;
   bins: number;

@@ -21,6 +21,8 @@ export const TIERS = ["≤5×", "5–10×", "10–25×", "25–50×", ">50×"] a
 export interface View {
   venue: string;
   symbol: string;
+  /** Heat, profile and clusters of every venue that lists the coin, not of one. */
+  joint: boolean;
   range: Range;
   side: Side;
   model: Model;
@@ -44,6 +46,7 @@ export interface View {
 export const FIRST_VIEW: View = {
   venue: "",
   symbol: "",
+  joint: false,
   range: "7d",
   side: "both",
   model: "auto",
@@ -61,7 +64,7 @@ export const FIRST_VIEW: View = {
   zone: "UTC",
 };
 
-const FLAGS = ["linear", "bands", "bubbles", "profile", "zones"] as const;
+const FLAGS = ["joint", "linear", "bands", "bubbles", "profile", "zones"] as const;
 
 /** The part of an address after `#`: only what differs from the first view. */
 export function toLink(view: View): string {

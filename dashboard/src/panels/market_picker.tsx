@@ -23,12 +23,12 @@ export function MarketPicker({ store }: { store: Store }) {
   return (
     <Menu
       className="picker"
-      name={symbol ? `${symbol} ${venue}: choose a market` : "No market: choose a market"}
+      name={symbol ? `${symbol} ${isJoint(store) ? "all venues" : venue}: choose a market` : "No market: choose a market"}
       label={
         <>
           <b>{symbol || "No market"}</b>
           {" "}
-          <span class="muted">{venue}</span>
+          <span class="muted">{isJoint(store) ? "all venues" : venue}</span>
           <Chevron />
         </>
       }
@@ -36,6 +36,10 @@ export function MarketPicker({ store }: { store: Store }) {
       {(close) => <Choices store={store} markets={markets} close={close} />}
     </Menu>
   );
+}
+
+function isJoint(store: Store): boolean {
+  return store.view.value.joint && store.venues.value.length > 1;
 }
 
 interface ChoicesProps {
@@ -86,6 +90,16 @@ function Choices({ store, markets, close }: ChoicesProps) {
           </li>
         ))}
       </ul>
+      {store.venues.value.length > 1 && (
+        <label class="check joint" title="Candles, signals and panes stay those of the venue chosen">
+          <input
+            type="checkbox"
+            checked={store.view.value.joint}
+            onChange={(event) => store.look({ joint: event.currentTarget.checked })}
+          />
+          Add up the maps of {store.venues.value.join(", ")}
+        </label>
+      )}
       {shown.length === 0 && <p class="muted pad">Nothing held is called that.</p>}
     </div>
   );

@@ -75,6 +75,17 @@ export class Store {
     return held.find((one) => one.venue === venue && one.symbol === symbol) ?? null;
   });
 
+  /** Venues that list the coin shown and have a map, the one that is looked at first. */
+  readonly venues: ReadonlySignal<readonly string[]> = computed(() => {
+    const { venue } = this.view.value;
+    const market = this.market.value;
+    const held = this.markets.value.value?.markets ?? [];
+    const own = held.filter(
+      (one) => one.map && one.base === market?.base && one.simulated === market.simulated,
+    );
+    return [...new Set([venue, ...own.map((one) => one.venue)])];
+  });
+
   /** From when to when the market shown can be looked at. [UTC ms] */
   readonly span: ReadonlySignal<Span | null> = computed(() => {
     const market = this.market.value;
@@ -200,6 +211,12 @@ export class Store {
       at: view.at === null ? null : new Date(view.at).toISOString(),
       model: view.model === "auto" ? null : view.model,
     };
+  }
+
+  /** The same of the map: of every venue that lists the coin, where that is wanted. */
+  mapQuery(view: View): Record<string, string | null> {
+    const venues = view.joint ? this.venues.value : [view.venue];
+    return { ...this.query(view), venue: venues.join(",") };
   }
 
   /** Ask for something; an answer that comes after a newer question is thrown away. */

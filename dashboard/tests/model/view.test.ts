@@ -7,7 +7,8 @@ import { FIRST_VIEW, fromLink, toLink, type View } from "../../src/model/view";
 describe("a link", () => {
   it("brings the whole view back", () => {
     const view: View = {
-      venue: "binance",
+      joint: true,
+    venue: "binance",
       symbol: "BTC/USDT:USDT",
       range: "30d",
       side: "long",

@@ -101,13 +101,37 @@ def answer(mapped: LiquidationMap, *, reach: float = 0.10, bins: int = 120) -> d
 
 def _side(mass: SideMass, by_tier: F8x2, grid: PriceGrid, mark: float) -> dict[str, Any]:
     bands = mass.bands(np.eye(grid.size))
+    low = np.array([band.low for band in bands])
+    high = np.array([band.high for band in bands])
+    prior_share = [band.prior_share for band in bands]
+    return side_answer(by_tier, low, high, prior_share, grid.prices, mark)
+
+
+def side_answer(
+    by_tier: F8x2, low: F8, high: F8, prior_share: list[float], prices: F8, mark: float
+) -> dict[str, Any]:
+    """Return one side of a profile.
+
+    Parameters
+    ----------
+    by_tier : ndarray, shape (bands, p)
+        By leverage band and price bin. [USD]
+    low, high : ndarray, shape (p,)
+        Range of each bin. [USD]
+    prior_share : list of float
+        Of each bin, the share that rests on the stated prior alone. [1]
+    prices : ndarray, shape (p,)
+        [quote per base]
+    mark : float
+        [quote per base]
+    """
     usd: F8 = by_tier.sum(axis=0)
     return {
         "usd": _whole(usd),
-        "low": _whole(np.array([band.low for band in bands])),
-        "high": _whole(np.array([band.high for band in bands])),
-        "prior_share": [known(band.prior_share) for band in bands],
-        "cumulative_usd": _whole(_outwards(usd, grid.prices, mark)),
+        "low": _whole(low),
+        "high": _whole(high),
+        "prior_share": [known(share) for share in prior_share],
+        "cumulative_usd": _whole(_outwards(usd, prices, mark)),
         "by_tier_usd": [_whole(tier) for tier in by_tier],
     }
 

@@ -6,11 +6,11 @@ Free of any computing of their own.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from forcedflow.answers import cascade, coinglass, heatmap, ladder, whatif, zones
+from forcedflow.answers import cascade, coinglass, heatmap, joint, ladder, whatif, zones
 from forcedflow.answers.instrument import choose_instrument
 from forcedflow.answers.model import read_map
 from forcedflow.answers.move import parse_move
@@ -55,7 +55,7 @@ def map_routes(replies: Replies) -> APIRouter:  # noqa: C901 - one endpoint afte
     async def heatmap_tile(
         request: Request,
         symbol: Symbol,
-        venue: Venue = "binance",
+        venue: Venues = "binance",
         at: At = None,
         model: Model = None,
         range_: Range = "7d",
@@ -68,11 +68,18 @@ def map_routes(replies: Replies) -> APIRouter:  # noqa: C901 - one endpoint afte
             ),
         ] = "",
     ) -> Response:
-        """Return the picture: length of the header, header in JSON, one byte a cell."""
+        """Return the picture: length of the header, header in JSON, one byte a cell.
+
+        Of several venues it is what stands on all of them, on the first one's axes.
+        """
         at_ms, span_ms = desk.moment(at), _span(range_)
         chosen = tuple(sorted({int(tier) for tier in tiers.split(",") if tier}))
 
         def make() -> Answer:
+            if "," in venue:
+                found = joint.choose_instruments(lake, symbol, venue)
+                maps = joint.read_maps(lake, found, at_ms, model, picture_span_ms=span_ms)
+                return Answer(heatmap.pack(*joint.tile(maps, side, chosen)), OCTETS)
             instrument = choose_instrument(lake, symbol, venue)
             mapped = read_map(lake, instrument, at_ms, model, picture_span_ms=span_ms)
             return Answer(heatmap.pack(*heatmap.tile(mapped, side, chosen)), OCTETS)
@@ -103,42 +110,43 @@ def map_routes(replies: Replies) -> APIRouter:  # noqa: C901 - one endpoint afte
     async def zone_list(
         request: Request,
         symbol: Symbol,
-        venue: Venue = "binance",
+        venue: Venues = "binance",
         at: At = None,
         model: Model = None,
     ) -> Response:
-        """Return the clusters of estimated liquidations around the price."""
+        """Return the clusters of estimated liquidations around the price, of venues together."""
         at_ms = desk.moment(at)
-        return await replies.json(
-            request,
-            (symbol, venue, at_ms, model),
-            lambda: zones.ask(lake, choose_instrument(lake, symbol, venue), at_ms, model),
-        )
+
+        def make() -> dict[str, Any]:
+            if "," in venue:
+                found = joint.choose_instruments(lake, symbol, venue)
+                return joint.zones(joint.read_maps(lake, found, at_ms, model))
+            return zones.ask(lake, choose_instrument(lake, symbol, venue), at_ms, model)
+
+        return await replies.json(request, (symbol, venue, at_ms, model), make)
 
     @routes.get("/ladder", responses=JSON, response_class=Response)
     async def ladder_profile(
         request: Request,
         symbol: Symbol,
-        venue: Venue = "binance",
+        venue: Venues = "binance",
         at: At = None,
         model: Model = None,
         reach: Reach = 0.10,
         bins: Annotated[int, Query(ge=ladder.LEAST_BINS, le=ladder.MOST_BINS)] = 120,
     ) -> Response:
-        """Return how much stands at every price, by side and leverage tier."""
+        """Return how much stands at every price, by side and leverage tier, of venues together."""
         at_ms = desk.moment(at)
-        return await replies.json(
-            request,
-            (symbol, venue, at_ms, model, reach, bins),
-            lambda: ladder.ask(
-                lake,
-                choose_instrument(lake, symbol, venue),
-                at_ms,
-                reach=reach,
-                bins=bins,
-                model=model,
-            ),
-        )
+
+        def make() -> dict[str, Any]:
+            if "," in venue:
+                found = joint.choose_instruments(lake, symbol, venue)
+                maps = joint.read_maps(lake, found, at_ms, model)
+                return joint.ladder(maps, reach=reach, bins=bins)
+            instrument = choose_instrument(lake, symbol, venue)
+            return ladder.ask(lake, instrument, at_ms, reach=reach, bins=bins, model=model)
+
+        return await replies.json(request, (symbol, venue, at_ms, model, reach, bins), make)
 
     @routes.get("/whatif", responses=JSON, response_class=Response)
     async def what_if(
