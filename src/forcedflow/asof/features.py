@@ -6,6 +6,8 @@ Reads the lake; nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -13,6 +15,7 @@ from forcedflow import tables
 from forcedflow.asof.market import read_liquidations
 from forcedflow.econ_calendar import read_events
 from forcedflow.errors import NoDataError
+from forcedflow.features.grid import where
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.registry import WARM_UP_MS, build_features
 from forcedflow.features.table import STEP_MS, FeatureTable
@@ -64,7 +67,7 @@ def read_feature_inputs(
     instrument: Instrument,
     start_ms: int,
     at_ms: int,
-    bands_from_ms: int | None = None,
+    reach_ms: Mapping[str, int] | None = None,
 ) -> FeatureInputs:
     """Return the rows that features from a moment on are computed from, with their warm-up.
 
@@ -76,8 +79,8 @@ def read_feature_inputs(
         First moment of the table. [UTC ms]
     at_ms : int
         Rows known by then. [UTC ms]
-    bands_from_ms : int, optional
-        Depth bands of events from then on are enough, where there are any. [UTC ms]
+    reach_ms : mapping of str to int, optional
+        Tables whose rows of the last so many milliseconds are enough, where there are any. [ms]
 
     Returns
     -------
@@ -88,34 +91,31 @@ def read_feature_inputs(
     # A row may be an hour older than the first moment at which it counts.
     first = start_ms - WARM_UP_MS - DAY_MS
 
-    def rows(table: str, symbol: str = instrument.symbol) -> pl.DataFrame:
+    def since(table: str, symbol: str, from_ms: int) -> pl.DataFrame:
         return lake.read(
-            table, venue=instrument.venue, symbol=symbol, start_ms=first, available_by_ms=at_ms
+            table, venue=instrument.venue, symbol=symbol, start_ms=from_ms, available_by_ms=at_ms
         )
 
-    bands = tables.empty("depth_bands")
-    if bands_from_ms is not None:
-        bands = lake.read(
-            "depth_bands",
-            venue=instrument.venue,
-            symbol=instrument.symbol,
-            start_ms=bands_from_ms,
-            available_by_ms=at_ms,
-        )
-    if bands.is_empty():
-        bands = rows("depth_bands")
+    def rows(table: str, symbol: str = instrument.symbol) -> pl.DataFrame:
+        reach = None if reach_ms is None else reach_ms.get(table)
+        if reach is not None:
+            near = since(table, symbol, at_ms - reach)
+            if near.height:
+                return near
+        return since(table, symbol, first)
+
     klines, spot = rows("klines"), rows("klines", f"{instrument.base}/{instrument.quote}")
     return FeatureInputs(
         instrument=instrument,
         at_ms=at_ms,
-        trade_klines=klines.filter(pl.col("price_type") == "last"),
-        mark_klines=klines.filter(pl.col("price_type") == "mark"),
-        spot_klines=spot.filter(pl.col("price_type") == "spot"),
+        trade_klines=where(klines, "price_type", "last"),
+        mark_klines=where(klines, "price_type", "mark"),
+        spot_klines=where(spot, "price_type", "spot"),
         open_interest=rows("open_interest"),
         funding=rows("funding"),
         long_short_ratio=rows("long_short_ratio"),
         liquidation_totals=read_liquidation_totals(lake, instrument, first, at_ms),
-        depth_bands=last_of_steps(bands),
+        depth_bands=last_of_steps(rows("depth_bands")),
         calendar_events=read_events(lake, at_ms, first, at_ms + _SCHEDULED_MS),
     )
 

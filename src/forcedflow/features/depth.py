@@ -119,6 +119,22 @@ def surprise(depth: F8, times_ms: I8) -> F8:
     return np.where(np.isfinite(found), found, np.nan)
 
 
+def newest_surprise(depth: F8, times_ms: I8) -> float:
+    """Return what `surprise` says of the last moment, from the hours that it is compared with."""
+    hour = int(times_ms[-1]) // HOUR_MS
+    medians = []
+    for week in range(1, _WEEKS + 1):
+        began_ms = (hour - week * _HOURS_OF_WEEK) * HOUR_MS
+        first, stop = np.searchsorted(times_ms, [began_ms, began_ms + HOUR_MS])
+        cells = depth[first:stop]
+        known = cells[~np.isnan(cells)]
+        if known.size:
+            medians.append(np.median(known))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.log(depth[-1] / np.median(medians)) if medians else np.nan
+    return float(found) if np.isfinite(found) else np.nan
+
+
 def _side(bands: pl.DataFrame, sign: float, times_ms: I8) -> _Side | None:
     """Every distance of a side that reaches one percent; None where that is not held."""
     signed = sign * bands["distance_pct"].to_numpy()

@@ -11,7 +11,7 @@ import polars as pl
 
 from forcedflow.features.basis import ratio
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total
+from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total, without_nulls
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.price import observe
 from forcedflow.features.volatility import EXPECTED_FROM_MS, expected
@@ -100,9 +100,9 @@ def flows(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
 
 
 def _cvd(klines: pl.DataFrame, times_ms: I8) -> F8:
-    told = klines.filter(
-        pl.col("taker_buy_volume").is_not_null() & pl.col("volume").is_not_null()
-    ).with_columns(delta=2.0 * pl.col("taker_buy_volume") - pl.col("volume"))
+    told = without_nulls(without_nulls(klines, "taker_buy_volume"), "volume")
+    bought, traded = (told[name].to_numpy() for name in ("taker_buy_volume", "volume"))
+    told = told.hstack([pl.Series("delta", 2.0 * bought - traded)])
     delta, volume = (
         trailing_total(told, column, times_ms, WINDOW_MS) for column in ("delta", "volume")
     )

@@ -7,15 +7,18 @@ Pure: frames in, NumPy out; no I/O, no clock, no global state.
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from forcedflow.features.feature import FUNDING_AGE_MS, KLINE_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import (
+    event_ms,
+    known_ms,
     newest_known,
+    newest_of,
     steps,
     trailing_count,
     trailing_mean,
     trailing_rank,
+    where,
 )
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.table import STEP_MS
@@ -70,11 +73,11 @@ def rate(inputs: FeatureInputs, times_ms: I8) -> F8:
     stated = newest_known(inputs.funding, "interval_hours", times_ms, _INTERVAL_AGE_MS).value
     found = np.full(times_ms.size, np.nan)
     for kind, max_age in (("settled", FUNDING_AGE_MS), ("predicted", KLINE_AGE_MS)):
-        rows = inputs.funding.filter(pl.col("kind") == kind).with_columns(
-            pl.col("interval_hours").fill_null(0.0)
-        )
+        rows = where(inputs.funding, "kind", kind)
+        event, known = event_ms(rows), known_ms(rows)
         newest = newest_known(rows, "funding_rate", times_ms, max_age).value
-        hours = newest_known(rows, "interval_hours", times_ms, max_age).value
+        told = np.nan_to_num(rows["interval_hours"].to_numpy().astype(np.float64))
+        hours = newest_of(event, known, told, times_ms, max_age).value
         scaled = newest * _NORMAL_HOURS / np.where(hours > 0, hours, stated)
         found = np.where(np.isnan(found), scaled, found)
     return found

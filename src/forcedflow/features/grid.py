@@ -77,6 +77,11 @@ def chosen(rows: pl.DataFrame, which: Bools) -> pl.DataFrame:
     return rows if which.all() else rows[np.flatnonzero(which)]
 
 
+def where(rows: pl.DataFrame, column: str, said: str) -> pl.DataFrame:
+    """Return the rows whose column says so."""
+    return chosen(rows, (rows[column] == said).to_numpy())
+
+
 def without_nulls(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """Return the rows that hold a figure."""
     held = rows[column]

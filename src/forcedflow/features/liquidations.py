@@ -10,10 +10,9 @@ of one: shares serve ranks and comparisons of one market with itself, nothing el
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import trailing_rank, trailing_total
+from forcedflow.features.grid import trailing_rank, trailing_total, where
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.open_interest import contracts
 from forcedflow.features.price import observe
@@ -61,5 +60,5 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
 
 
 def _closed(inputs: FeatureInputs, side: str, times_ms: I8, window_ms: int) -> F8:
-    rows = inputs.liquidation_totals.filter(pl.col("side") == side)
+    rows = where(inputs.liquidation_totals, "side", side)
     return trailing_total(rows, "notional_usd", times_ms, window_ms)

@@ -11,6 +11,7 @@ that the table holds already. The bytes are the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -57,6 +58,13 @@ _WEEK_MS: Final = 7 * DAY_MS + 2 * HOUR_MS
 # A row may be so much older than the first moment at which it counts.
 _OLDER_MS: Final = 6 * HOUR_MS
 
+_TABLE_REACH_MS: Final = {
+    "klines": _WEEK_MS + _OLDER_MS,
+    "open_interest": _PATH_MS + DAY_MS,
+    "long_short_ratio": DAY_MS,
+    "depth_bands": 2 * DAY_MS,
+}
+
 _RANKED: Final = {
     "sigma_rank_30d": "sigma_24h",
     "oi_change_4h_rank_30d": "oi_change_4h",
@@ -87,11 +95,14 @@ class PriceMemory:
     at_ms : int
         The last moment taken in. [UTC ms]
     memory : EwmaMemory
+    volumes : ndarray
+        The perpetual's volume of the last hour, at the moments that ranks look back on. [base]
     """
 
     epoch: int
     at_ms: int
     memory: EwmaMemory
+    volumes: F8
 
     @staticmethod
     def of(inputs: FeatureInputs, at_ms: int) -> PriceMemory:
@@ -102,7 +113,28 @@ class PriceMemory:
         kept = (times >= begin_ms) & ~np.isnan(found)
         memory = EwmaMemory()
         memory.extend(found[kept], times[kept])
-        return PriceMemory(epoch, at_ms, memory)
+        # An hour more, so that the first volume of the month is whole.
+        month = lay_times(at_ms - RANK_MS - HOUR_MS, at_ms)
+        volumes = trailing_total(inputs.trade_klines, "volume", month, HOUR_MS)
+        return PriceMemory(epoch, at_ms, memory, volumes[-steps(RANK_MS) :])
+
+
+def reach_ms(table: FeatureTable, at_ms: int) -> Mapping[str, int]:
+    """Return how far back rows are needed to append a moment, by table; of the others all. [ms]
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Up to the moment before.
+    at_ms : int
+        The moment. [UTC ms]
+    """
+    if table.size < _HELD:
+        return {}  # whether it may be appended to depends on when anything was first known
+    if at_ms % HOUR_MS == 0:
+        # What this hour usually trades is taken anew, from four weeks.
+        return {name: reach for name, reach in _TABLE_REACH_MS.items() if name != "klines"}
+    return _TABLE_REACH_MS
 
 
 def can_append(table: FeatureTable, inputs: FeatureInputs, memory: PriceMemory | None) -> bool:
@@ -148,7 +180,7 @@ def append(table: FeatureTable, inputs: FeatureInputs, memory: PriceMemory) -> F
         found = compute(near, lay_times(at_ms - reach_ms, at_ms))
         row.update({name: float(column[-1]) for name, column in found.items()})
     _remember(row, table, memory, at_ms)
-    _take_from_held(row, table, inputs, at_ms)
+    _take_from_held(row, table, inputs, memory, at_ms)
     columns = {
         name: np.append(table[name], row.get(name, np.nan)) for name in {**table.columns, **row}
     }
@@ -194,27 +226,32 @@ def _remember(row: dict[str, float], table: FeatureTable, memory: PriceMemory, a
 
 
 def _take_from_held(
-    row: dict[str, float], table: FeatureTable, inputs: FeatureInputs, at_ms: int
+    row: dict[str, float],
+    table: FeatureTable,
+    inputs: FeatureInputs,
+    memory: PriceMemory,
+    at_ms: int,
 ) -> None:
     """Set what looks back for a month, from columns that are held."""
     window = steps(RANK_MS)
     for name, ranked in _RANKED.items():
         row[name] = newest_rank(_tail(table, ranked, row[ranked], window))
-    month = _since(inputs, at_ms - RANK_MS - 2 * DAY_MS)
-    # An hour more, so that the first volume of the month is whole.
-    times = lay_times(at_ms - RANK_MS - HOUR_MS, at_ms)
-    volume = trailing_total(month.trade_klines, "volume", times, HOUR_MS)
-    row["volume_1h_rank_30d"] = newest_rank(volume)
+    times = lay_times(at_ms - 2 * HOUR_MS, at_ms)
+    near = _since(inputs, at_ms - 2 * HOUR_MS - _OLDER_MS)
+    volume = trailing_total(near.trade_klines, "volume", times, HOUR_MS)
+    memory.volumes = np.append(memory.volumes, volume[-1])[-window:]
+    row["volume_1h_rank_30d"] = newest_rank(memory.volumes)
     rates = _tail(table, "funding_8h", row["funding_8h"], _HELD)
     for name, column in funding.runs(rates).items():
         row[name] = float(column[-1])
     shown = _tail(table, "depth_1pct_usd", row["depth_1pct_usd"], _HELD)
     times = lay_times(at_ms - (shown.size - 1) * STEP_MS, at_ms)
-    row["depth_surprise"] = float(depth.surprise(shown, times)[-1])
+    row["depth_surprise"] = depth.newest_surprise(shown, times)
     # The same within the hour.
     row["volume_profile"] = table.last("volume_profile")
     if at_ms % HOUR_MS == 0:
         times = lay_times(at_ms - _HELD * STEP_MS, at_ms)
+        month = _since(inputs, at_ms - RANK_MS - 2 * DAY_MS)
         row["volume_profile"] = float(depth.volume_profile(month.trade_klines, times)[-1])
 
 

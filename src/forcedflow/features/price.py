@@ -29,6 +29,7 @@ from forcedflow.features.grid import (
     total,
     trailing_extreme,
     trailing_sum,
+    without_nulls,
 )
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.table import STEP_MS
@@ -213,10 +214,13 @@ def _session(hour: I8) -> F8:
 
 
 def _vwap(klines: pl.DataFrame, times_ms: I8, period: I8, began_ms: I8) -> F8:
-    typical = (pl.col("high") + pl.col("low") + pl.col("close")) / 3
-    traded = klines.filter(pl.col("volume").is_not_null()).with_columns(
-        value=pl.coalesce("quote_volume", typical * pl.col("volume"))
+    traded = without_nulls(klines, "volume")
+    high, low, close, volume, quoted = (
+        traded[name].to_numpy().astype(np.float64)
+        for name in ("high", "low", "close", "volume", "quote_volume")
     )
+    worth = np.where(np.isnan(quoted), (high + low + close) / 3 * volume, quoted)
+    traded = traded.hstack([pl.Series("value", worth)])
     # The bar that is not finished yet is not missing.
     span = np.maximum(times_ms - began_ms - HOUR_MS, STEP_MS).astype(np.float64)
 

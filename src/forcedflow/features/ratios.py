@@ -9,10 +9,17 @@ Money is always even: every long has a short. Ratios count heads, or the money o
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import fine, newest_known, steps, trailing_mean, trailing_rank
+from forcedflow.features.grid import (
+    chosen,
+    fine,
+    newest_known,
+    steps,
+    trailing_mean,
+    trailing_rank,
+    where,
+)
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.units import F8, HOUR_MS, I8
 
@@ -33,9 +40,10 @@ FEATURES = (
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
-    rows = fine(inputs.long_short_ratio).filter(pl.col("ratio") > 0)
+    rows = fine(inputs.long_short_ratio)
+    rows = chosen(rows, rows["ratio"].to_numpy() > 0)
     accounts, top, taker = (
-        newest_known(rows.filter(pl.col("kind") == kind), "ratio", times_ms, KLINE_AGE_MS).value
+        newest_known(where(rows, "kind", kind), "ratio", times_ms, KLINE_AGE_MS).value
         for kind in ("accounts", "top_positions", "taker_volume")
     )
     return {

@@ -24,7 +24,7 @@ from forcedflow.asof.signals import SIGNAL_DAYS
 from forcedflow.errors import NoDataError
 from forcedflow.features import map_table, venue_alignment
 from forcedflow.features.feature import KLINE_AGE_MS
-from forcedflow.features.newest_row import PriceMemory, append, can_append
+from forcedflow.features.newest_row import PriceMemory, append, can_append, reach_ms
 from forcedflow.features.registry import build_features, extend
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.features.venue_alignment import LEAD_MS, READ_NAMES, read_alignment, venue_lead
@@ -299,7 +299,7 @@ class MarketState:
         """Return what still holds, and the table with every feature that needs no ladder."""
         if held is not None and held.at_ms == at_ms - STEP_MS:
             near = read_feature_inputs(
-                self._held, self.instrument, start_ms, at_ms, at_ms - 2 * DAY_MS
+                self._held, self.instrument, start_ms, at_ms, reach_ms(held, at_ms)
             )
             if self._memory is not None and can_append(held, near, self._memory):
                 table = append(held, near, self._memory)

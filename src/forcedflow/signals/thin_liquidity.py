@@ -60,7 +60,7 @@ def why(table: FeatureTable, found: Judged) -> str:
     profile = table.last("volume_profile")
     hour = f"this hour of the week usually trades {profile:.2f}× the mean"
     hour = "" if math.isnan(profile) else hour
-    if math.isnan(_thinness(table.tail(1))[-1]):
+    if math.isnan(table.last("depth_rank_30d")) and math.isnan(table.last("slippage_rank_30d")):
         return f"no depth of the {WINDOW_WORDS} to compare with; by the hour's usual volume: {hour}"
     surprise = table.last("depth_surprise")
     usual = "" if math.isnan(surprise) else f", {math.exp(surprise):.2f}× what this hour holds"
