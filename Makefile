@@ -24,7 +24,8 @@ $(STAMP): pyproject.toml uv.lock
 # The page is part of the package, built with the system's Node.js, else with the one that PyPI has.
 PAGE := src/forcedflow/server/static/index.html
 PAGE_SOURCES := $(shell find dashboard/src dashboard/public -type f) dashboard/index.html \
-  dashboard/package.json dashboard/package-lock.json dashboard/vite.config.ts dashboard/tsconfig.json
+  dashboard/package.json dashboard/package-lock.json dashboard/vite.config.ts \
+  dashboard/vite.widget.config.ts dashboard/tsconfig.json
 
 dashboard: $(PAGE) ## build the page that the server serves
 

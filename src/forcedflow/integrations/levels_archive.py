@@ -6,8 +6,8 @@ Free of any clock: the caller says what time it is.
 
 A line holds ``sequence``, ``archived_at_ms``, ``previous`` (the link of the line before; 64 zeros
 in the first), ``link`` and ``snapshot``. ``link`` is the SHA-256 of the other four as compact JSON
-with sorted keys. Whoever changes, drops, inserts or reorders a line breaks every link from there on.
-Lines cut off at the end break none: publish the newest link, or note it elsewhere, to pin them.
+with sorted keys. Whoever changes, drops, inserts or reorders a line breaks every link from there
+on. Lines cut off at the end break none: publish the newest link, or note it elsewhere, to pin them.
 """
 
 from __future__ import annotations
