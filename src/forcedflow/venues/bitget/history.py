@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeAlias
 
 import polars as pl
 
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS
+from forcedflow.units import DAY_MS
 from forcedflow.venues.asked import Asked, asked_before
 from forcedflow.venues.base import Rows
 from forcedflow.venues.bitget import rest
@@ -26,10 +25,8 @@ from forcedflow.venues.bitget.parse_history import parse_funding, parse_klines, 
 from forcedflow.venues.bitget.parse_listing import parse_position_tiers
 from forcedflow.venues.bitget.spec import TRADES_REACH_MS, VENUE, BarPrice, bar_name, product
 from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.day_pieces import DayPieces, day_of
 from forcedflow.venues.row_buffer import RowBuffer
-
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 
 # A hundred settlements each: eighteen years of every eight hours.
 _FUNDING_PAGES: Final = 200
@@ -89,7 +86,12 @@ class History:
             case "funding" if not is_spot:
                 found = iter((self._funding(span),))
             case "leverage_brackets" if not is_spot:
-                found = self._brackets(span)
+                found = self._cut.today(
+                    "leverage_brackets",
+                    "query-position-lever",
+                    span,
+                    partial(self._rows, self._read_brackets),
+                )
         return tuple(found)
 
     def trades_between(self, start_ms: int, end_ms: int) -> Rows:
@@ -123,66 +125,36 @@ class History:
 
     def _klines(self, span: tuple[int, int], interval_ms: int) -> Iterator[Piece]:
         prices: tuple[BarPrice, ...] = ("last", "mark", "index")
-        length = max(1, rest.BARS_A_PAGE * interval_ms // DAY_MS) * DAY_MS
+        days = max(1, rest.BARS_A_PAGE * interval_ms // DAY_MS)
         for price in prices[:1] if self.instrument.kind == "spot" else prices:
+            read = partial(self._rows, partial(self._read_klines, interval_ms, price))
             name = f"{price}-candles-{bar_name(interval_ms)}"
-            read: _Read = partial(self._read_klines, interval_ms, price)
-            for first, last in self._grid(length, span):
-                yield Piece(
-                    name=self._name(name, f"{_day(first)}+{length // DAY_MS}d"),
-                    tables=frozenset({"klines"}),
-                    start_ms=first,
-                    end_ms=last,
-                    read=partial(self._rows, read, first, last),
-                    lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-                )
+            yield from self._cut.grid("klines", name, days, span, read)
 
     def _trades(self, span: tuple[int, int]) -> Iterator[Piece]:
         told_from = self.now_ms - TRADES_REACH_MS
         # The day in which what is told begins is not told whole.
         told_from += -told_from % DAY_MS
-        for first, last in self._grid(DAY_MS, (max(span[0], told_from), span[1])):
-            yield Piece(
-                name=self._name("fills-history", _day(first)),
-                tables=frozenset({"trades"}),
-                start_ms=first,
-                end_ms=last,
-                read=partial(self.trades_between, first, last),
-                lasting=first + DAY_MS + _SETTLED_AFTER_MS <= self.now_ms,
-            )
+        told = (max(span[0], told_from), span[1])
+        return self._cut.grid("trades", "fills-history", 1, told, self.trades_between)
 
     def _funding(self, span: tuple[int, int]) -> Piece:
         first = span[0] - span[0] % DAY_MS
         last = min(span[1] + -span[1] % DAY_MS, self.now_ms)
         return Piece(
-            name=self._name("history-fund-rate", f"{_day(first)}..{_day(last)}"),
+            name=self._cut.name("history-fund-rate", f"{day_of(first)}..{day_of(last)}"),
             tables=frozenset({"funding"}),
             start_ms=first,
             end_ms=last,
             read=partial(self._rows, self._read_funding, first, last),
-            lasting=last + _SETTLED_AFTER_MS <= self.now_ms,
+            lasting=self._cut.is_settled(last),
         )
 
-    def _brackets(self, span: tuple[int, int]) -> Iterator[Piece]:
-        # Only those of today are told, and they are dated today.
-        today = self.now_ms - self.now_ms % DAY_MS
-        if span[0] <= today < span[1]:
-            yield Piece(
-                name=self._name("query-position-lever", _day(today)),
-                tables=frozenset({"leverage_brackets"}),
-                start_ms=today,
-                end_ms=self.now_ms,
-                read=partial(self._rows, self._read_brackets, today, self.now_ms),
-                lasting=False,
-            )
-
-    def _grid(self, length: int, span: tuple[int, int]) -> Iterator[tuple[int, int]]:
-        for first in range(span[0] - span[0] % length, span[1], length):
-            yield first, min(first + length, self.now_ms)
-
-    def _name(self, endpoint: str, when: str) -> str:
-        sort = product(self.instrument).lower()
-        return f"rest/{sort}/{self.instrument.venue_symbol}/{endpoint}/{when}"
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(
+            f"rest/{product(self.instrument).lower()}/{self.instrument.venue_symbol}", self.now_ms
+        )
 
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
@@ -209,7 +181,3 @@ class History:
     def _read_brackets(self, asked: Asked, rows: RowBuffer) -> None:
         page = rest.get_position_tiers(self.http, self.root, self.instrument)
         parse_position_tiers(page, self.instrument, asked.precedence, rows)
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).date().isoformat()

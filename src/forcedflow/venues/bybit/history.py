@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS
+from forcedflow.units import DAY_MS
 from forcedflow.venues.base import PRECEDENCE_REST, Rows
 from forcedflow.venues.bybit import rest
 from forcedflow.venues.bybit.parse_history import (
@@ -40,10 +40,8 @@ from forcedflow.venues.bybit.spec import (
     has_account_ratio,
 )
 from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.day_pieces import DayPieces, day_of
 from forcedflow.venues.row_buffer import RowBuffer
-
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 
 # 576 five-minute values on three pages of 200; 1440 on three of 500.
 _INTEREST_DAYS: Final = 2
@@ -101,7 +99,14 @@ class History:
         if table == "trades":
             return tuple(self._recent_trades(span))
         if table == "leverage_brackets" and self.instrument.kind != "spot":
-            return tuple(self._brackets(span))
+            return tuple(
+                self._cut.today(
+                    "leverage_brackets",
+                    "risk-limit",
+                    span,
+                    partial(self._rows, self._read_brackets),
+                )
+            )
         return tuple(self._statistics(table, span))
 
     def _statistics(self, table: str, span: tuple[int, int]) -> Iterator[Piece]:
@@ -109,47 +114,37 @@ class History:
             return
         if table == "open_interest":
             read = self._read_open_interest
-            yield from self._grid(table, "open-interest", _INTEREST_DAYS, span, read)
+            yield from self._cut.grid(
+                table, "open-interest", _INTEREST_DAYS, span, partial(self._rows, read)
+            )
         elif table == "funding":
-            yield from self._grid(table, "funding", _FUNDING_DAYS, span, self._read_funding)
+            yield from self._cut.grid(
+                table, "funding", _FUNDING_DAYS, span, partial(self._rows, self._read_funding)
+            )
         elif table == "long_short_ratio" and has_account_ratio(self.instrument):
             read = self._read_account_ratio
-            yield from self._grid(table, "account-ratio", _RATIO_DAYS, span, read)
+            yield from self._cut.grid(
+                table, "account-ratio", _RATIO_DAYS, span, partial(self._rows, read)
+            )
 
     def _klines(self, span: tuple[int, int], interval_ms: int) -> Iterator[Piece]:
         days = max(1, rest.BARS_A_PAGE * interval_ms // DAY_MS)
         name = bar_name(interval_ms)
         read: _Read = partial(self._read_klines, interval_ms)
-        yield from self._grid("klines", f"kline-{name}", days, span, read)
+        yield from self._cut.grid("klines", f"kline-{name}", days, span, partial(self._rows, read))
         if self.instrument.kind != "spot":
             for price_type in REFERENCE_ENDPOINTS:
                 read = partial(self._read_reference_klines, interval_ms, price_type)
                 endpoint = f"{REFERENCE_ENDPOINTS[price_type]}-{name}"
-                yield from self._grid("klines", endpoint, days, span, read)
-
-    def _grid(
-        self, table: str, endpoint: str, days: int, span: tuple[int, int], read: _Read
-    ) -> Iterator[Piece]:
-        length = days * DAY_MS
-        start_ms, end_ms = span
-        for first in range(start_ms - start_ms % length, end_ms, length):
-            last = min(first + length, self.now_ms)
-            yield Piece(
-                name=self._name(endpoint, f"{_day(first)}+{days}d"),
-                tables=frozenset({table}),
-                start_ms=first,
-                end_ms=last,
-                read=partial(self._rows, read, first, last),
-                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-            )
+                yield from self._cut.grid("klines", endpoint, days, span, partial(self._rows, read))
 
     def _recent_trades(self, span: tuple[int, int]) -> Iterator[Piece]:
         # The venue tells its last thousand trades and no more: nothing of a day long over.
-        if span[1] + _SETTLED_AFTER_MS > self.now_ms:
+        if not self._cut.is_settled(span[1]):
             asked = Asked(self.instrument, *span, PRECEDENCE_REST)
             latest = _LatestTrades(self.http, self.root, asked)
             yield Piece(
-                name=self._name("recent-trade", _day(span[0])),
+                name=self._cut.name("recent-trade", day_of(span[0])),
                 tables=frozenset({"trades"}),
                 start_ms=span[0],
                 end_ms=span[1],
@@ -158,21 +153,9 @@ class History:
                 remarks=latest.remarks,
             )
 
-    def _brackets(self, span: tuple[int, int]) -> Iterator[Piece]:
-        # Only those of today are told, and they are dated today.
-        today = self.now_ms - self.now_ms % DAY_MS
-        if span[0] <= today < span[1]:
-            yield Piece(
-                name=self._name("risk-limit", _day(today)),
-                tables=frozenset({"leverage_brackets"}),
-                start_ms=today,
-                end_ms=self.now_ms,
-                read=partial(self._rows, self._read_brackets, today, self.now_ms),
-                lasting=False,
-            )
-
-    def _name(self, endpoint: str, when: str) -> str:
-        return f"rest/{self.instrument.kind}/{self.instrument.venue_symbol}/{endpoint}/{when}"
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(f"rest/{self.instrument.kind}/{self.instrument.venue_symbol}", self.now_ms)
 
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
@@ -253,7 +236,3 @@ class _LatestTrades:
 
 def _time(moment_ms: int) -> str:
     return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="seconds")
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).date().isoformat()

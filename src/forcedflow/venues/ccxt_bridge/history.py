@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeAlias
 
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
+from forcedflow.units import DAY_MS
 from forcedflow.venues.asked import Asked, asked_before
 from forcedflow.venues.base import Rows
 from forcedflow.venues.ccxt_bridge.exchange import CcxtExchange
@@ -32,13 +31,12 @@ from forcedflow.venues.ccxt_bridge.spec import (
     units_of,
 )
 from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.day_pieces import DayPieces
 from forcedflow.venues.row_buffer import RowBuffer
 
 PAGE_ROWS: Final = 200
 """Rows asked for at once: what nearly all exchanges give."""
 
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 _FUNDING_DAYS: Final = 30
 _INTEREST_DAYS: Final = 8
 
@@ -94,10 +92,18 @@ class History:
                 for piece in self._bars(price_type, interval_ms, *span)
             )
         if table == "funding" and has.get("fetchFundingRateHistory"):
-            return tuple(self._grid(table, "funding", _FUNDING_DAYS, *span, self._read_funding))
+            return tuple(
+                self._cut.grid(
+                    table, "funding", _FUNDING_DAYS, span, partial(self._rows, self._read_funding)
+                )
+            )
         if table == "open_interest" and has.get("fetchOpenInterestHistory"):
             read = self._read_interest
-            return tuple(self._grid(table, "open-interest", _INTEREST_DAYS, *span, read))
+            return tuple(
+                self._cut.grid(
+                    table, "open-interest", _INTEREST_DAYS, span, partial(self._rows, read)
+                )
+            )
         return ()
 
     def _bars(
@@ -108,31 +114,9 @@ class History:
         read = partial(self._read_bars, price_type, interval_ms)
         endpoint = f"ohlcv-{price_type}-{name}"
         remarks = self._remarks if price_type == "last" else None
-        yield from self._grid("klines", endpoint, days, start_ms, end_ms, read, remarks)
-
-    def _grid(
-        self,
-        table: str,
-        endpoint: str,
-        days: int,
-        start_ms: int,
-        end_ms: int,
-        read: _Read,
-        remarks: Callable[[], tuple[str, ...]] | None = None,
-    ) -> Iterator[Piece]:
-        length = days * DAY_MS
-        for first in range(start_ms - start_ms % length, end_ms, length):
-            last = min(first + length, self.now_ms)
-            yield Piece(
-                name=f"ccxt/{self.instrument.symbol}/{endpoint}/{_day(first)}+{days}d",
-                tables=frozenset({table}),
-                start_ms=first,
-                end_ms=last,
-                read=partial(self._rows, read, first, last),
-                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-                # Said once, not with every piece.
-                remarks=remarks if first <= start_ms else None,
-            )
+        yield from self._cut.grid(
+            "klines", endpoint, days, (start_ms, end_ms), partial(self._rows, read), remarks
+        )
 
     def _remarks(self) -> tuple[str, ...]:
         unit = units_of(self.exchange.id).volume
@@ -141,6 +125,10 @@ class History:
         problem = "whether ccxt gives it in coins or contracts is not known"
         said = f"{self.exchange.venue}: volume of {self.instrument.symbol} is left out: {problem}"
         return (said,)
+
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(f"ccxt/{self.instrument.symbol}", self.now_ms)
 
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(self.exchange.venue)
@@ -184,7 +172,3 @@ class History:
         head = (self.instrument.symbol,) if bar is None else (self.instrument.symbol, bar)
         end = {"until": until_ms - 1} if self.exchange.takes_end(method) else {}
         return self.exchange.ask(self.http, method, *head, since_ms, limit, end)
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / SECOND_MS, UTC).date().isoformat()

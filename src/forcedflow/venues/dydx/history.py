@@ -11,21 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeAlias
 
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS
+from forcedflow.units import DAY_MS, MINUTE_MS
 from forcedflow.venues.base import PRECEDENCE_REST, Rows
 from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.day_pieces import DayPieces
 from forcedflow.venues.dydx import parse, rest
 from forcedflow.venues.dydx.parse import Asked
 from forcedflow.venues.dydx.spec import VENUE, bar_name
 from forcedflow.venues.row_buffer import RowBuffer
-
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 
 _FUNDING_DAYS: Final = 30
 # Open interest stands in bars; these are as fine as anywhere else.
@@ -81,7 +78,7 @@ class History:
         wanted = frozenset(tables)
         found: list[Piece] = []
         if prints := wanted & {"trades", "liquidations"}:
-            found += self._grid(prints, "trades", 1, span, self.read_trades)
+            found += self._grid(prints, "-".join(sorted(prints)), 1, span, self.read_trades)
         if "klines" in wanted:
             read = partial(self._read_bars, interval_ms)
             days = max(1, rest.PAGE * interval_ms // DAY_MS)
@@ -95,7 +92,8 @@ class History:
             tables_of = frozenset({"funding"})
             found += self._grid(tables_of, "funding", _FUNDING_DAYS, span, self._read_funding)
         if "leverage_brackets" in wanted:
-            found += self._brackets(span)
+            read_rows = partial(self._rows, self._read_bracket, frozenset({"leverage_brackets"}))
+            found += self._cut.today("leverage_brackets", "brackets", span, read_rows)
         return tuple(found)
 
     def read_trades(self, asked: Asked, rows: RowBuffer) -> None:
@@ -117,35 +115,11 @@ class History:
     def _grid(
         self, tables: frozenset[str], name: str, days: int, span: tuple[int, int], read: _Read
     ) -> Iterator[Piece]:
-        length = days * DAY_MS
-        kinds = "-".join(sorted(tables)) if name == "trades" else name
-        for first in range(span[0] - span[0] % length, span[1], length):
-            last = min(first + length, self.now_ms)
-            yield Piece(
-                name=self._name(kinds, f"{_day(first)}+{days}d"),
-                tables=tables,
-                start_ms=first,
-                end_ms=last,
-                read=partial(self._rows, read, tables, first, last),
-                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-            )
+        return self._cut.grid(tables, name, days, span, partial(self._rows, read, tables))
 
-    def _brackets(self, span: tuple[int, int]) -> Iterator[Piece]:
-        # Only those of today are told, and they are dated today.
-        today = self.now_ms - self.now_ms % DAY_MS
-        tables = frozenset({"leverage_brackets"})
-        if span[0] <= today < span[1]:
-            yield Piece(
-                name=self._name("brackets", _day(today)),
-                tables=tables,
-                start_ms=today,
-                end_ms=self.now_ms,
-                read=partial(self._rows, self._read_bracket, tables, today, self.now_ms),
-                lasting=False,
-            )
-
-    def _name(self, what: str, when: str) -> str:
-        return f"rest/{self.instrument.venue_symbol}/{what}/{when}"
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(f"rest/{self.instrument.venue_symbol}", self.now_ms)
 
     def _rows(self, read: _Read, tables: frozenset[str], start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
@@ -170,7 +144,3 @@ class History:
         market = parse.parse_markets(raw).get(self.instrument.venue_symbol)
         if market is not None:
             parse.add_bracket(market, asked, self.now_ms, raw, rows)
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).date().isoformat()

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeAlias
 
 from forcedflow.errors import NotThereError, VenueError
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
+from forcedflow.units import DAY_MS
 from forcedflow.venues.asked import Asked, asked_before
 from forcedflow.venues.base import Rows
 from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.day_pieces import DayPieces, day_of
 from forcedflow.venues.gate import rest
 from forcedflow.venues.gate.archive import Dataset, archive_pieces, datasets_of
 from forcedflow.venues.gate.parse_history import (
@@ -33,9 +33,6 @@ from forcedflow.venues.gate.parse_history import (
 from forcedflow.venues.gate.parse_listing import parse_risk_limits
 from forcedflow.venues.gate.spec import PRICE_PREFIXES, STATISTICS_MS, VENUE, PriceType, bar_name
 from forcedflow.venues.row_buffer import RowBuffer
-
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 
 # 288 five-minute statistics on three pages of 100.
 _STATISTICS_DAYS: Final = 1
@@ -115,9 +112,16 @@ class History:
                     found += self._bars(price_type, interval_ms, *span)
         elif table in _STATISTICS_TABLES:
             read = partial(self._read_statistics, table)
-            found += self._grid(table, f"contract_stats-{table}", _STATISTICS_DAYS, *span, read)
+            found += self._cut.grid(
+                table, f"contract_stats-{table}", _STATISTICS_DAYS, span, partial(self._rows, read)
+            )
         elif table == "leverage_brackets":
-            found += self._brackets(*span)
+            found += self._cut.today(
+                "leverage_brackets",
+                "risk_limit_tiers",
+                span,
+                partial(self._rows, self._read_brackets),
+            )
         return tuple(found)
 
     def trades_between(self, start_ms: int, end_ms: int) -> Rows:
@@ -130,8 +134,16 @@ class History:
         if dataset.table == "funding":
             span = (start_ms, end_ms)
             read = self._read_funding
-            return tuple(self._grid("funding", "funding_rate", _FUNDING_DAYS, *span, read))
-        return tuple(self._grid("trades", "trades", 1, start_ms, end_ms, self._read_trade_day))
+            return tuple(
+                self._cut.grid(
+                    "funding", "funding_rate", _FUNDING_DAYS, span, partial(self._rows, read)
+                )
+            )
+        return tuple(
+            self._cut.grid(
+                "trades", "trades", 1, (start_ms, end_ms), partial(self._rows, self._read_trade_day)
+            )
+        )
 
     def _bars(
         self, price_type: PriceType, interval_ms: int, start_ms: int, end_ms: int
@@ -139,38 +151,13 @@ class History:
         days = max(1, rest.BARS_A_PAGE * interval_ms // DAY_MS)
         name = f"candlesticks-{price_type}-{bar_name(interval_ms)}"
         read = partial(self._read_bars, price_type, interval_ms)
-        yield from self._grid("klines", name, days, start_ms, end_ms, read)
+        yield from self._cut.grid(
+            "klines", name, days, (start_ms, end_ms), partial(self._rows, read)
+        )
 
-    def _grid(
-        self, table: str, endpoint: str, days: int, start_ms: int, end_ms: int, read: _Read
-    ) -> Iterator[Piece]:
-        length = days * DAY_MS
-        for first in range(start_ms - start_ms % length, end_ms, length):
-            last = min(first + length, self.now_ms)
-            yield Piece(
-                name=self._name(endpoint, f"{_day(first)}+{days}d"),
-                tables=frozenset({table}),
-                start_ms=first,
-                end_ms=last,
-                read=partial(self._rows, read, first, last),
-                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-            )
-
-    def _brackets(self, start_ms: int, end_ms: int) -> Iterator[Piece]:
-        # Only those of today are told, and they are dated today.
-        today = self.now_ms - self.now_ms % DAY_MS
-        if start_ms <= today < end_ms:
-            yield Piece(
-                name=self._name("risk_limit_tiers", _day(today)),
-                tables=frozenset({"leverage_brackets"}),
-                start_ms=today,
-                end_ms=self.now_ms,
-                read=partial(self._rows, self._read_brackets, today, self.now_ms),
-                lasting=False,
-            )
-
-    def _name(self, endpoint: str, when: str) -> str:
-        return f"rest/{self.instrument.venue_symbol}/{endpoint}/{when}"
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(f"rest/{self.instrument.venue_symbol}", self.now_ms)
 
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
@@ -218,13 +205,9 @@ class History:
         self._read_trades(asked, rows)
         if not len(rows) and asked.end_ms <= self.now_ms - DAY_MS:
             raise NotThereError(
-                VENUE, f"{self.instrument.symbol}: no trades told of {_day(asked.start_ms)}"
+                VENUE, f"{self.instrument.symbol}: no trades told of {day_of(asked.start_ms)}"
             )
 
     def _read_brackets(self, asked: Asked, rows: RowBuffer) -> None:
         page = rest.get_risk_limits(self.http, self.root, self.instrument)
         parse_risk_limits(page, asked, rows)
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / SECOND_MS, UTC).date().isoformat()

@@ -16,9 +16,10 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS
+from forcedflow.units import DAY_MS
 from forcedflow.venues.base import PRECEDENCE_REST, Rows
 from forcedflow.venues.connector import Endpoints, Http, Piece
+from forcedflow.venues.day_pieces import DayPieces, day_of
 from forcedflow.venues.kucoin import rest
 from forcedflow.venues.kucoin.parse_history import (
     Asked,
@@ -31,9 +32,6 @@ from forcedflow.venues.kucoin.parse_history import (
 from forcedflow.venues.kucoin.parse_listing import parse_risk_limits
 from forcedflow.venues.kucoin.spec import VENUE, ReferencePrice, bar_name
 from forcedflow.venues.row_buffer import RowBuffer
-
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 
 # 576 five-minute values on three pages of 200.
 _INTEREST_DAYS: Final = 2
@@ -96,12 +94,25 @@ class History:
             case "trades":
                 found = self._recent_trades(span)
             case "leverage_brackets":
-                found = self._brackets(span)
+                found = self._cut.today(
+                    "leverage_brackets",
+                    "risk-limit",
+                    span,
+                    partial(self._rows, self._read_brackets),
+                )
             case "open_interest":
                 read = self._read_open_interest
-                found = self._grid(table, "open-interest", _INTEREST_DAYS, span, read)
+                found = self._cut.grid(
+                    table, "open-interest", _INTEREST_DAYS, span, partial(self._rows, read)
+                )
             case "funding":
-                found = self._grid(table, "funding-rates", _FUNDING_DAYS, span, self._read_funding)
+                found = self._cut.grid(
+                    table,
+                    "funding-rates",
+                    _FUNDING_DAYS,
+                    span,
+                    partial(self._rows, self._read_funding),
+                )
         return tuple(found)
 
     def last_bars(self, start_ms: int, end_ms: int, interval_ms: int) -> tuple[Piece, ...]:
@@ -116,7 +127,7 @@ class History:
         endpoint = f"kline-{bar_name(interval_ms)}"
         read: _Read = partial(self._read_klines, interval_ms)
         span = (start_ms, min(end_ms, self.now_ms))
-        return tuple(self._grid("klines", endpoint, days, span, read))
+        return tuple(self._cut.grid("klines", endpoint, days, span, partial(self._rows, read)))
 
     def bars(
         self, price_type: ReferencePrice, start_ms: int, end_ms: int, interval_ms: int
@@ -132,31 +143,15 @@ class History:
         endpoint = f"{price_type}-price-kline-{bar_name(interval_ms)}"
         read: _Read = partial(self._read_reference_klines, interval_ms, price_type)
         span = (start_ms, min(end_ms, self.now_ms))
-        return tuple(self._grid("klines", endpoint, days, span, read))
-
-    def _grid(
-        self, table: str, endpoint: str, days: int, span: tuple[int, int], read: _Read
-    ) -> Iterator[Piece]:
-        length = days * DAY_MS
-        start_ms, end_ms = span
-        for first in range(start_ms - start_ms % length, end_ms, length):
-            last = min(first + length, self.now_ms)
-            yield Piece(
-                name=self._name(endpoint, f"{_day(first)}+{days}d"),
-                tables=frozenset({table}),
-                start_ms=first,
-                end_ms=last,
-                read=partial(self._rows, read, first, last),
-                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-            )
+        return tuple(self._cut.grid("klines", endpoint, days, span, partial(self._rows, read)))
 
     def _recent_trades(self, span: tuple[int, int]) -> Iterator[Piece]:
         # The venue tells its last hundred trades and no more: nothing of a day long over.
-        if span[1] + _SETTLED_AFTER_MS > self.now_ms:
+        if not self._cut.is_settled(span[1]):
             asked = Asked(self.instrument, *span, self.now_ms, PRECEDENCE_REST)
             latest = _LatestTrades(self.http, self.endpoints.rest, asked)
             yield Piece(
-                name=self._name("trade-history", _day(span[0])),
+                name=self._cut.name("trade-history", day_of(span[0])),
                 tables=frozenset({"trades"}),
                 start_ms=span[0],
                 end_ms=span[1],
@@ -165,21 +160,9 @@ class History:
                 remarks=latest.remarks,
             )
 
-    def _brackets(self, span: tuple[int, int]) -> Iterator[Piece]:
-        # Only those of today are told, and they are dated today.
-        today = self.now_ms - self.now_ms % DAY_MS
-        if span[0] <= today < span[1]:
-            yield Piece(
-                name=self._name("risk-limit", _day(today)),
-                tables=frozenset({"leverage_brackets"}),
-                start_ms=today,
-                end_ms=self.now_ms,
-                read=partial(self._rows, self._read_brackets, today, self.now_ms),
-                lasting=False,
-            )
-
-    def _name(self, endpoint: str, when: str) -> str:
-        return f"rest/{self.instrument.venue_symbol}/{endpoint}/{when}"
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(f"rest/{self.instrument.venue_symbol}", self.now_ms)
 
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
@@ -250,7 +233,3 @@ class _LatestTrades:
 
 def _time(moment_ms: int) -> str:
     return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="seconds")
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).date().isoformat()

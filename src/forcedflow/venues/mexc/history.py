@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeAlias
 
 from forcedflow.errors import VenueError
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS, SECOND_MS
+from forcedflow.units import DAY_MS
 from forcedflow.venues.asked import Asked, asked_before
 from forcedflow.venues.base import Rows
 from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.day_pieces import DayPieces
 from forcedflow.venues.mexc import rest
 from forcedflow.venues.mexc.parse_history import (
     parse_bars,
@@ -31,9 +31,6 @@ from forcedflow.venues.mexc.parse_history import (
 from forcedflow.venues.mexc.parse_listing import parse_brackets
 from forcedflow.venues.mexc.spec import PRICE_PATHS, VENUE, PriceType, bar_name
 from forcedflow.venues.row_buffer import RowBuffer
-
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 
 # Settlements are told from the last one back, so a long piece costs no more than a short one.
 _FUNDING_DAYS: Final = 90
@@ -91,10 +88,20 @@ class History:
             )
         if table == "funding":
             return tuple(
-                self._grid(table, "funding_rate", _FUNDING_DAYS, *span, self._read_funding)
+                self._cut.grid(
+                    table,
+                    "funding_rate",
+                    _FUNDING_DAYS,
+                    span,
+                    partial(self._rows, self._read_funding),
+                )
             )
         if table == "leverage_brackets":
-            return tuple(self._brackets(*span))
+            return tuple(
+                self._cut.today(
+                    "leverage_brackets", "brackets", span, partial(self._rows, self._read_brackets)
+                )
+            )
         return ()
 
     def trades_between(self, start_ms: int, end_ms: int) -> Rows:
@@ -107,38 +114,13 @@ class History:
         days = max(1, rest.BARS_A_PAGE * interval_ms // DAY_MS)
         name = f"kline-{price_type}-{bar_name(interval_ms)}"
         read = partial(self._read_bars, price_type, interval_ms)
-        yield from self._grid("klines", name, days, start_ms, end_ms, read)
+        yield from self._cut.grid(
+            "klines", name, days, (start_ms, end_ms), partial(self._rows, read)
+        )
 
-    def _grid(
-        self, table: str, endpoint: str, days: int, start_ms: int, end_ms: int, read: _Read
-    ) -> Iterator[Piece]:
-        length = days * DAY_MS
-        for first in range(start_ms - start_ms % length, end_ms, length):
-            last = min(first + length, self.now_ms)
-            yield Piece(
-                name=self._name(endpoint, f"{_day(first)}+{days}d"),
-                tables=frozenset({table}),
-                start_ms=first,
-                end_ms=last,
-                read=partial(self._rows, read, first, last),
-                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-            )
-
-    def _brackets(self, start_ms: int, end_ms: int) -> Iterator[Piece]:
-        # Only those of today are told, and they are dated today.
-        today = self.now_ms - self.now_ms % DAY_MS
-        if start_ms <= today < end_ms:
-            yield Piece(
-                name=self._name("brackets", _day(today)),
-                tables=frozenset({"leverage_brackets"}),
-                start_ms=today,
-                end_ms=self.now_ms,
-                read=partial(self._rows, self._read_brackets, today, self.now_ms),
-                lasting=False,
-            )
-
-    def _name(self, endpoint: str, when: str) -> str:
-        return f"rest/{self.instrument.venue_symbol}/{endpoint}/{when}"
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(f"rest/{self.instrument.venue_symbol}", self.now_ms)
 
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
@@ -173,7 +155,3 @@ class History:
 
     def _read_brackets(self, asked: Asked, rows: RowBuffer) -> None:
         parse_brackets(rest.get_brackets(self.http, self.root, self.instrument), asked, rows)
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / SECOND_MS, UTC).date().isoformat()

@@ -17,9 +17,10 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from forcedflow.instruments import Instrument
-from forcedflow.units import DAY_MS, HOUR_MS
+from forcedflow.units import DAY_MS
 from forcedflow.venues.base import PRECEDENCE_REST, Rows
 from forcedflow.venues.connector import Http, Piece
+from forcedflow.venues.day_pieces import DayPieces, day_of
 from forcedflow.venues.okx import rest
 from forcedflow.venues.okx.parse import Asked
 from forcedflow.venues.okx.parse_history import (
@@ -41,9 +42,6 @@ from forcedflow.venues.okx.spec import (
     bar_name,
 )
 from forcedflow.venues.row_buffer import RowBuffer
-
-# After so long nothing that happened is missing from an answer any more.
-_SETTLED_AFTER_MS: Final = HOUR_MS
 
 # 288 five-minute values on three pages of 100.
 _STATISTICS_DAYS: Final = 1
@@ -105,58 +103,59 @@ class History:
         if self.instrument.kind == "spot":
             return ()
         if table == "leverage_brackets":
-            return tuple(self._brackets(span))
+            return tuple(
+                self._cut.today(
+                    "leverage_brackets",
+                    "position-tiers",
+                    span,
+                    partial(self._rows, self._read_brackets),
+                )
+            )
         return tuple(self._statistics(table, span))
 
     def _statistics(self, table: str, span: tuple[int, int]) -> Iterator[Piece]:
         recent = (max(span[0], self.now_ms - STATISTICS_REACH_MS), span[1])
         if table == "open_interest":
             read = self._read_open_interest
-            yield from self._grid(table, "open-interest", _STATISTICS_DAYS, recent, read)
+            yield from self._cut.grid(
+                table, "open-interest", _STATISTICS_DAYS, recent, partial(self._rows, read)
+            )
         elif table == "long_short_ratio":
             read = self._read_account_ratio
-            yield from self._grid(table, "account-ratio", _STATISTICS_DAYS, recent, read)
+            yield from self._cut.grid(
+                table, "account-ratio", _STATISTICS_DAYS, recent, partial(self._rows, read)
+            )
         elif table == "funding":
             told = (max(span[0], self.now_ms - FUNDING_REACH_MS), span[1])
-            yield from self._grid(table, "funding", _FUNDING_DAYS, told, self._read_funding)
+            yield from self._cut.grid(
+                table, "funding", _FUNDING_DAYS, told, partial(self._rows, self._read_funding)
+            )
 
     def _klines(self, span: tuple[int, int], interval_ms: int) -> Iterator[Piece]:
         name = bar_name(interval_ms)
         read: _Read = partial(self._read_klines, interval_ms)
         days = self._bar_days("candles", interval_ms)
-        yield from self._grid("klines", f"candles-{name}", days, span, read)
+        yield from self._cut.grid(
+            "klines", f"candles-{name}", days, span, partial(self._rows, read)
+        )
         if self.instrument.kind != "spot":
             for price_type, endpoint in REFERENCE_ENDPOINTS.items():
                 read = partial(self._read_reference_klines, interval_ms, price_type)
                 days = self._bar_days(endpoint, interval_ms)
-                yield from self._grid("klines", f"{endpoint}-{name}", days, span, read)
+                yield from self._cut.grid(
+                    "klines", f"{endpoint}-{name}", days, span, partial(self._rows, read)
+                )
 
     def _bar_days(self, endpoint: BarEndpoint, interval_ms: int) -> int:
         return max(1, rest.BARS_A_PAGE[endpoint] * interval_ms // DAY_MS)
 
-    def _grid(
-        self, table: str, endpoint: str, days: int, span: tuple[int, int], read: _Read
-    ) -> Iterator[Piece]:
-        length = days * DAY_MS
-        start_ms, end_ms = span
-        for first in range(start_ms - start_ms % length, end_ms, length):
-            last = min(first + length, self.now_ms)
-            yield Piece(
-                name=self._name(endpoint, f"{_day(first)}+{days}d"),
-                tables=frozenset({table}),
-                start_ms=first,
-                end_ms=last,
-                read=partial(self._rows, read, first, last),
-                lasting=first + length + _SETTLED_AFTER_MS <= self.now_ms,
-            )
-
     def _latest_trades(self, span: tuple[int, int]) -> Iterator[Piece]:
         # Of a day long over its file has all; paging back to it by ids would take thousands.
-        if span[1] + _SETTLED_AFTER_MS > self.now_ms:
+        if not self._cut.is_settled(span[1]):
             asked = Asked(self.instrument, *span, PRECEDENCE_REST)
             latest = LatestTrades(self.http, self.root, asked)
             yield Piece(
-                name=self._name("trades", _day(span[0])),
+                name=self._cut.name("trades", day_of(span[0])),
                 tables=frozenset({"trades"}),
                 start_ms=span[0],
                 end_ms=span[1],
@@ -165,21 +164,9 @@ class History:
                 remarks=latest.remarks,
             )
 
-    def _brackets(self, span: tuple[int, int]) -> Iterator[Piece]:
-        # Only those of today are told, and they are dated today.
-        today = self.now_ms - self.now_ms % DAY_MS
-        if span[0] <= today < span[1]:
-            yield Piece(
-                name=self._name("position-tiers", _day(today)),
-                tables=frozenset({"leverage_brackets"}),
-                start_ms=today,
-                end_ms=self.now_ms,
-                read=partial(self._rows, self._read_brackets, today, self.now_ms),
-                lasting=False,
-            )
-
-    def _name(self, endpoint: str, when: str) -> str:
-        return f"rest/{self.instrument.venue_symbol}/{endpoint}/{when}"
+    @property
+    def _cut(self) -> DayPieces:
+        return DayPieces(f"rest/{self.instrument.venue_symbol}", self.now_ms)
 
     def _rows(self, read: _Read, start_ms: int, end_ms: int) -> Rows:
         rows = RowBuffer(VENUE)
@@ -281,7 +268,3 @@ class LatestTrades:
 
 def _time(moment_ms: int) -> str:
     return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="seconds")
-
-
-def _day(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).date().isoformat()
