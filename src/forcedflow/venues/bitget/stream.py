@@ -22,6 +22,7 @@ from forcedflow.units import HOUR_MS, SECOND_MS
 from forcedflow.venues.bitget import rest
 from forcedflow.venues.bitget.spec import PRODUCTS, SPOT_TABLES, BarPrice, bar_name, product
 from forcedflow.venues.connector import Feed, Http, Poll, Request
+from forcedflow.venues.repeated import Repeated, polls_of
 
 # More than fifty topics make a connection unsteady, the venue says.
 _TOPICS_A_CONNECTION: Final = 50
@@ -50,6 +51,24 @@ _BOOK_TOPICS: Final = {"order_book": "books", "depth_bands": "books"}
 
 Topic: TypeAlias = tuple[tuple[str, str], ...]
 """The members of one argument of a subscription."""
+
+_REPEATED: Final = (
+    Repeated(
+        frozenset({"long_short_ratio"}),
+        "account-long-short",
+        rest.get_latest_account_ratio,
+        _RATIOS_EVERY_S,
+    ),
+    Repeated(
+        frozenset({"funding"}), "history-fund-rate", rest.get_latest_funding, _SETTLEMENTS_EVERY_S
+    ),
+    Repeated(
+        frozenset({"leverage_brackets"}),
+        "query-position-lever",
+        rest.get_position_tiers,
+        _TIERS_EVERY_S,
+    ),
+)
 
 
 def feeds(
@@ -157,33 +176,7 @@ def _polls(
             yield Poll(Request(name, send), interval_ms / SECOND_MS, frozenset({"klines"}))
     if is_spot:
         return
-    if "long_short_ratio" in tables:
-        yield Poll(
-            Request(
-                _request_name("account-long-short", instrument),
-                lambda http: rest.get_latest_account_ratio(http, root, instrument),
-            ),
-            _RATIOS_EVERY_S,
-            frozenset({"long_short_ratio"}),
-        )
-    if "funding" in tables:
-        yield Poll(
-            Request(
-                _request_name("history-fund-rate", instrument),
-                lambda http: rest.get_latest_funding(http, root, instrument),
-            ),
-            _SETTLEMENTS_EVERY_S,
-            frozenset({"funding"}),
-        )
-    if "leverage_brackets" in tables:
-        yield Poll(
-            Request(
-                _request_name("query-position-lever", instrument),
-                lambda http: rest.get_position_tiers(http, root, instrument),
-            ),
-            _TIERS_EVERY_S,
-            frozenset({"leverage_brackets"}),
-        )
+    yield from polls_of(_REPEATED, root, tables, instrument, _request_name)
 
 
 def _latest_klines(

@@ -29,6 +29,7 @@ from forcedflow.venues.bybit.spec import (
     has_account_ratio,
 )
 from forcedflow.venues.connector import Feed, Http, Poll, Request
+from forcedflow.venues.repeated import Repeated, polls_of
 
 # One request is refused whole for one bad topic, and spot takes no more than ten of them.
 _TOPICS_A_REQUEST: Final = 10
@@ -54,6 +55,19 @@ _BOOK_TOPIC: Final = f"orderbook.{BOOK_LEVELS}.{{symbol}}"
 _BOOK_TOPICS: Final = {"order_book": _BOOK_TOPIC, "depth_bands": _BOOK_TOPIC}
 
 _KINDS: Final[tuple[ContractKind, ...]] = ("linear", "inverse", "spot")
+
+_REPEATED: Final = (
+    Repeated(
+        frozenset({"long_short_ratio"}),
+        "account-ratio",
+        rest.get_latest_account_ratio,
+        _RATIOS_EVERY_S,
+    ),
+    Repeated("funding", "funding", rest.get_latest_funding, _SETTLEMENTS_EVERY_S),
+    Repeated(
+        frozenset({"leverage_brackets"}), "risk-limit", rest.get_risk_limits, _BRACKETS_EVERY_S
+    ),
+)
 
 
 def feeds(
@@ -141,33 +155,9 @@ def _polls(
             name = _request_name(f"{endpoint}-{bar_name(interval_ms)}", instrument)
             send = partial(_latest_klines, root, endpoint, instrument, interval_ms)
             yield Poll(Request(name, send), interval_ms / SECOND_MS, frozenset({"klines"}))
-    if "long_short_ratio" in tables and has_account_ratio(instrument):
-        yield Poll(
-            Request(
-                _request_name("account-ratio", instrument),
-                lambda http: rest.get_latest_account_ratio(http, root, instrument),
-            ),
-            _RATIOS_EVERY_S,
-            frozenset({"long_short_ratio"}),
-        )
-    if "funding" in tables:
-        yield Poll(
-            Request(
-                _request_name("funding", instrument),
-                lambda http: rest.get_latest_funding(http, root, instrument),
-            ),
-            _SETTLEMENTS_EVERY_S,
-            frozenset({"funding"}),
-        )
-    if "leverage_brackets" in tables:
-        yield Poll(
-            Request(
-                _request_name("risk-limit", instrument),
-                lambda http: rest.get_risk_limits(http, root, instrument),
-            ),
-            _BRACKETS_EVERY_S,
-            frozenset({"leverage_brackets"}),
-        )
+    if not has_account_ratio(instrument):
+        tables -= {"long_short_ratio"}
+    yield from polls_of(_REPEATED, root, tables, instrument, _request_name)
 
 
 def _latest_klines(

@@ -28,6 +28,7 @@ from forcedflow.venues.gate.spec import (
     PriceType,
     bar_name,
 )
+from forcedflow.venues.repeated import Repeated, polls_of
 
 CONTRACTS_A_CONNECTION: Final = 100
 """Contracts followed on one connection; the venue names no limit, and 150 were seen to work."""
@@ -56,6 +57,18 @@ _CHANNELS: Final = {
 
 _BOOK_TABLES: Final = frozenset({"order_book", "depth_bands"})
 _STATISTICS_TABLES: Final = frozenset({"long_short_ratio", "liquidation_totals"})
+
+_REPEATED: Final = (
+    Repeated("open_interest", "tickers", rest.get_ticker, _OPEN_INTEREST_EVERY_S),
+    Repeated(_STATISTICS_TABLES, "contract_stats", rest.get_latest_statistics, _STATISTICS_EVERY_S),
+    Repeated("funding", "funding_rate", rest.get_latest_funding, _SETTLEMENTS_EVERY_S),
+    Repeated(
+        frozenset({"leverage_brackets"}),
+        "risk_limit_tiers",
+        rest.get_risk_limits,
+        _BRACKETS_EVERY_S,
+    ),
+)
 
 
 def feeds(
@@ -170,42 +183,7 @@ def _polls(
             name = _request_name(f"{price_type}-{bar_name(interval_ms)}", instrument)
             send = partial(_latest_bars, root, price_type, instrument, interval_ms)
             yield Poll(Request(name, send), interval_ms / SECOND_MS, frozenset({"klines"}))
-    if "open_interest" in tables:
-        yield Poll(
-            Request(
-                _request_name("tickers", instrument),
-                lambda http: rest.get_ticker(http, root, instrument),
-            ),
-            _OPEN_INTEREST_EVERY_S,
-            frozenset({"open_interest"}),
-        )
-    if statistics := tables & _STATISTICS_TABLES:
-        yield Poll(
-            Request(
-                _request_name("contract_stats", instrument),
-                lambda http: rest.get_latest_statistics(http, root, instrument),
-            ),
-            _STATISTICS_EVERY_S,
-            statistics,
-        )
-    if "funding" in tables:
-        yield Poll(
-            Request(
-                _request_name("funding_rate", instrument),
-                lambda http: rest.get_latest_funding(http, root, instrument),
-            ),
-            _SETTLEMENTS_EVERY_S,
-            frozenset({"funding"}),
-        )
-    if "leverage_brackets" in tables:
-        yield Poll(
-            Request(
-                _request_name("risk_limit_tiers", instrument),
-                lambda http: rest.get_risk_limits(http, root, instrument),
-            ),
-            _BRACKETS_EVERY_S,
-            frozenset({"leverage_brackets"}),
-        )
+    yield from polls_of(_REPEATED, root, tables, instrument, _request_name)
 
 
 def _latest_bars(

@@ -22,6 +22,7 @@ from forcedflow.venues.connector import Feed, Http, Poll, Request
 from forcedflow.venues.mexc import rest
 from forcedflow.venues.mexc.parse_listing import parse_time
 from forcedflow.venues.mexc.spec import VENUE, PriceType, bar_name
+from forcedflow.venues.repeated import Repeated, polls_of
 
 CONTRACTS_A_CONNECTION: Final = 50
 """Contracts followed on one connection; the venue names no limit, and 150 were seen to work."""
@@ -40,6 +41,11 @@ _TICKER_TABLES: Final = frozenset({"open_interest", "funding"})
 
 # The bar under way and the two before it: one more than is needed, if we are late.
 _LATEST_BARS: Final = 2
+
+_REPEATED: Final = (
+    Repeated("funding", "funding_rate", rest.get_latest_funding, _SETTLEMENTS_EVERY_S),
+    Repeated("leverage_brackets", "brackets", rest.get_brackets, _BRACKETS_EVERY_S),
+)
 
 
 def feeds(
@@ -140,24 +146,7 @@ def _polls(
             name = _request_name(f"{price_type}-{bar_name(interval_ms)}", instrument)
             send = partial(_latest_bars, root, price_type, instrument, interval_ms)
             yield Poll(Request(name, send), interval_ms / SECOND_MS, frozenset({"klines"}))
-    if "funding" in tables:
-        yield Poll(
-            Request(
-                _request_name("funding_rate", instrument),
-                lambda http: rest.get_latest_funding(http, root, instrument),
-            ),
-            _SETTLEMENTS_EVERY_S,
-            frozenset({"funding"}),
-        )
-    if "leverage_brackets" in tables:
-        yield Poll(
-            Request(
-                _request_name("brackets", instrument),
-                lambda http: rest.get_brackets(http, root, instrument),
-            ),
-            _BRACKETS_EVERY_S,
-            frozenset({"leverage_brackets"}),
-        )
+    yield from polls_of(_REPEATED, root, tables, instrument, _request_name)
 
 
 def _latest_bars(

@@ -23,6 +23,7 @@ from forcedflow.units import SECOND_MS
 from forcedflow.venues.connector import Feed, Http, Poll, Request
 from forcedflow.venues.okx import rest
 from forcedflow.venues.okx.spec import REFERENCE_ENDPOINTS, SPOT_TABLES, BarEndpoint, bar_name
+from forcedflow.venues.repeated import Repeated, polls_of
 
 # 480 requests an hour may be made on a connection, of 64 KB at most: far above what these need.
 _CHANNELS_A_REQUEST: Final = 50
@@ -69,6 +70,19 @@ _LINES: Final = (
         "/ws/v5/public",
         (("order_book", "books"), ("depth_bands", "books")),
         droppable=True,
+    ),
+)
+
+_REPEATED: Final = (
+    Repeated(
+        frozenset({"long_short_ratio"}),
+        "account-ratio",
+        rest.get_latest_account_ratio,
+        _RATIOS_EVERY_S,
+    ),
+    Repeated("funding", "funding", rest.get_latest_funding, _SETTLEMENTS_EVERY_S),
+    Repeated(
+        frozenset({"leverage_brackets"}), "position-tiers", rest.get_position_tiers, _TIERS_EVERY_S
     ),
 )
 
@@ -183,33 +197,7 @@ def _polls(
             name = _request_name(f"{endpoint}-{bar_name(interval_ms)}", instrument)
             send = partial(_latest_klines, root, endpoint, instrument, interval_ms)
             yield Poll(Request(name, send), interval_ms / SECOND_MS, frozenset({"klines"}))
-    if "long_short_ratio" in tables:
-        yield Poll(
-            Request(
-                _request_name("account-ratio", instrument),
-                lambda http: rest.get_latest_account_ratio(http, root, instrument),
-            ),
-            _RATIOS_EVERY_S,
-            frozenset({"long_short_ratio"}),
-        )
-    if "funding" in tables:
-        yield Poll(
-            Request(
-                _request_name("funding", instrument),
-                lambda http: rest.get_latest_funding(http, root, instrument),
-            ),
-            _SETTLEMENTS_EVERY_S,
-            frozenset({"funding"}),
-        )
-    if "leverage_brackets" in tables:
-        yield Poll(
-            Request(
-                _request_name("position-tiers", instrument),
-                lambda http: rest.get_position_tiers(http, root, instrument),
-            ),
-            _TIERS_EVERY_S,
-            frozenset({"leverage_brackets"}),
-        )
+    yield from polls_of(_REPEATED, root, tables, instrument, _request_name)
 
 
 def _latest_klines(
