@@ -33,6 +33,22 @@ const SIDES: readonly [Side, string][] = [
 
 /** Draw a model into an element and keep it up; ends with the returned function. */
 export function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  let end: (() => void) | null = null;
+  let isOver = false;
+  // A notebook calls before the element is on the page, where it has no colours yet.
+  const begin = (): void => {
+    if (isOver) return;
+    if (el.isConnected) end = mount(model, el);
+    else requestAnimationFrame(begin);
+  };
+  begin();
+  return () => {
+    isOver = true;
+    end?.();
+  };
+}
+
+function mount(model: Model, el: HTMLElement): () => void {
   const root = part(el, "forcedflow-widget");
   const head = part(root, "widget-head");
   const facts = part(head, "widget-facts");

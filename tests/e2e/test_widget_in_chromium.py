@@ -50,7 +50,10 @@ window.change = (name, value) => {
   for (const tell of told[`change:${name}`] ?? []) tell();
 };
 window.listeners = () => Object.values(told).flat().length;
-window.end = await widget.render({ model, el: document.getElementById("place") });
+// A notebook renders first and puts the element on its page later.
+const el = document.createElement("div");
+window.end = await widget.render({ model, el });
+setTimeout(() => document.getElementById("place").append(el), 200);
 </script>"""
 
 
