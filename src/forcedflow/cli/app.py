@@ -59,6 +59,10 @@ _COMMANDS = {
 for _name, (_module, _help) in _COMMANDS.items():
     app.command(f"forcedflow.cli.{_module}:run", name=_name, help=_help)
 
+app.register_install_completion_command(
+    add_to_startup=False, help="Let the shell complete commands and options (bash, zsh, fish)."
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit status."""
