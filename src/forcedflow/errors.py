@@ -4,6 +4,7 @@ ForcedflowError
 ├── UsageError             the command or a setting is wrong; exit code 2
 ├── NoDataError            the lake does not hold what was asked for; exit code 3
 ├── WorkerLostError        a worker died over the same piece of work again and again; exit code 1
+├── StorageError           a bucket did not answer as asked; exit code 4
 ├── VenueError             a venue or the network did not answer as asked; exit code 4
 │   ├── NotThereError      the venue says that it does not hold this
 │   ├── RateLimitedError   the venue asks for a pause longer than we may wait
@@ -67,6 +68,24 @@ class WorkerLostError(ForcedflowError):
             f"{item}: its worker died {attempts} times; what was finished before is kept\n"
             "hint: fewer --workers leave each more memory; --executor serial shows what happens"
         )
+
+
+class StorageError(ForcedflowError):
+    """A bucket, or the network between, did not answer as asked.
+
+    Parameters
+    ----------
+    address : str
+        ``s3://bucket/prefix``.
+    problem : str
+        What happened and what to do about it.
+    """
+
+    exit_code = 4
+
+    def __init__(self, address: str, problem: str) -> None:
+        self.address, self.problem = address, problem
+        super().__init__(f"{address}: {problem}")
 
 
 class VenueError(ForcedflowError):

@@ -93,7 +93,7 @@ def read(
     NoDataError
         If no open interest was known by then, or the weights asked for were not trained by then.
     """
-    record = newest_record(lake.root, instrument.venue, instrument.symbol, at_ms)
+    record = newest_record(lake.refreshed("artefacts"), instrument.venue, instrument.symbol, at_ms)
     if model is None:
         trained = lent_trained(lake, instrument, at_ms)
     else:

@@ -39,7 +39,7 @@ def ask(lake: Lake, instrument: Instrument, at_ms: int) -> dict[str, Any]:
     DamagedFileError
         If a record is not what was written.
     """
-    signals = newest_record(lake.root, instrument.venue, instrument.symbol, at_ms)
+    signals = newest_record(lake.refreshed("artefacts"), instrument.venue, instrument.symbol, at_ms)
     legs = read_leg_record(lake, instrument, at_ms)
     regimes = read_regime_record(lake, instrument, at_ms)
     trained = newest_trained(lake, instrument, at_ms)

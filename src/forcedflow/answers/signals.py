@@ -62,7 +62,7 @@ def read(
     """
     if table is None:
         table = read_signal_table(lake, instrument, at_ms, trained=trained)
-    record = newest_record(lake.root, instrument.venue, instrument.symbol, at_ms)
+    record = newest_record(lake.refreshed("artefacts"), instrument.venue, instrument.symbol, at_ms)
     told = {} if record is None else record_words(record)
     if trained is not None:
         # What was scored are the readings of the prior's map.

@@ -109,7 +109,7 @@ def newest_kept(lake: Lake, at_ms: int, *, simulated: bool = False) -> KeptForec
     DamagedFileError
         If one that comes into question is damaged.
     """
-    found = newest_forecast(lake.root, at_ms)
+    found = newest_forecast(lake.refreshed("artefacts"), at_ms)
     if found is None and simulated:
         found = shipped()
     return None if found is None else KeptForecast.of(found)

@@ -258,7 +258,9 @@ def read_trained(path: Path, at_ms: int) -> TrainedMixture:
 
 def newest_trained(lake: Lake, instrument: Instrument, at_ms: int) -> TrainedMixture | None:
     """Return the newest trained map of an instrument whose fit had ended by a moment, if any."""
-    path = newest_artefact(lake.root, "map", instrument.venue, instrument.symbol, at_ms)
+    path = newest_artefact(
+        lake.refreshed("artefacts"), "map", instrument.venue, instrument.symbol, at_ms
+    )
     return None if path is None else read_trained(path, at_ms)
 
 

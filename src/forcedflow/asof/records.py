@@ -31,7 +31,7 @@ def read_leg_record(lake: Lake, instrument: Instrument, at_ms: int) -> LegRecord
     DamagedFileError
         If a record that comes into question is damaged.
     """
-    held = newest_legs(lake.root, instrument.venue, instrument.symbol, at_ms)
+    held = newest_legs(lake.refreshed("artefacts"), instrument.venue, instrument.symbol, at_ms)
     if held is None:
         return None
     past = PastLegs(
@@ -59,7 +59,7 @@ def read_regime_record(lake: Lake, instrument: Instrument, at_ms: int) -> Regime
     DamagedFileError
         If a record that comes into question is damaged.
     """
-    held = newest_regimes(lake.root, instrument.venue, instrument.symbol, at_ms)
+    held = newest_regimes(lake.refreshed("artefacts"), instrument.venue, instrument.symbol, at_ms)
     if held is None:
         return None
     rates = tuple(RegimeRate(**msgspec.structs.asdict(rate)) for rate in held.rates)

@@ -22,7 +22,7 @@ from forcedflow.features.feature import KLINE_AGE_MS
 from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.sandbox.parameters import VENUES as SANDBOX_VENUES
 from forcedflow.store import Lake
-from forcedflow.store.feed_gaps import read_gaps
+from forcedflow.store.feed_gaps import held_gaps
 from forcedflow.store.raw_log import raw_folder
 from forcedflow.tables import Completeness
 from forcedflow.units import DAY_MS
@@ -281,6 +281,7 @@ def _open_interest(known: Mapping[str, pl.DataFrame], at_ms: int) -> float | Non
 
 
 def _unheard(lake: Lake, instrument: Instrument, at_ms: int) -> int | None:
+    gaps = held_gaps(lake, instrument.venue)
     if not (raw_folder(lake.root) / f"venue={quote(instrument.venue, safe='+')}").is_dir():
         return None
     return sum(
@@ -288,7 +289,7 @@ def _unheard(lake: Lake, instrument: Instrument, at_ms: int) -> int | None:
         and not gap.repaired
         and at_ms - HEALTH_MS < gap.end_ms
         and gap.start_ms <= at_ms
-        for gap in read_gaps(lake.root, instrument.venue)
+        for gap in gaps
     )
 
 

@@ -315,6 +315,7 @@ def _outbox_path(outbox: Path | None, lake: Path | None) -> Path:
     if outbox is not None:
         return outbox.expanduser()
     from forcedflow.settings import read_settings
+    from forcedflow.store import local_folder
 
-    root = lake if lake is not None else read_settings().lake_path
+    root = local_folder(lake if lake is not None else read_settings().lake_path)
     return root / "alerts" / "outbox.sqlite"

@@ -9,7 +9,10 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import shutil
+import socket
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -28,8 +31,16 @@ _EXTRAS = {
     "mcp": (("mcp",), "answers for assistants"),
     "ccxt": (("ccxt",), "venues without a connector of their own"),
     "lz4": (("lz4",), "packed files of Hyperliquid's node"),
+    "ray": (("ray",), "work spread over several machines"),
+    "s3": (("obstore",), "lakes in object stores"),
+    "sql": (("duckdb", "pyarrow", "pandas"), "SQL over the lake"),
+    "notebook": (("anywidget", "plotly"), "charts in notebooks"),
 }
 _FILL = "forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
+_PORT = 8480
+_LITTLE_DISK_GB = 2.0
+_RELEASED_MS = 1_790_000_000_000  # September 2026: a clock before it has never been set
+_CLOCK_OFF_MS = 1_000
 _NEEDED = ("numpy", "polars", "numba", "msgspec", "cyclopts", "rich")
 
 
@@ -43,8 +54,14 @@ class Finding:
     remedy: str = ""
 
 
-def run(*, lake: Path | None = None, verify: bool = False, json: bool = False) -> int:
-    """Check the installation and the lake.
+def run(
+    *,
+    lake: Path | None = None,
+    verify: bool = False,
+    clock: str | None = None,
+    json: bool = False,
+) -> int:
+    """Check the installation, the machine and the lake.
 
     Parameters
     ----------
@@ -52,10 +69,18 @@ def run(*, lake: Path | None = None, verify: bool = False, json: bool = False) -
         Folder of the lake; the setting by default.
     verify
         Also compare every file of the lake with its checksum.
+    clock
+        Also ask this venue for the time, and say how far this machine's clock is off.
     json
         Print as JSON.
     """
-    findings = [*_installation(), *_kernels(), *_lake(lake, verify=verify)]
+    findings = [
+        *_installation(),
+        *_kernels(),
+        *_machine(),
+        *([] if clock is None else [_clock_of(clock)]),
+        *_lake(lake, verify=verify),
+    ]
     broken = any(finding.state == "broken" for finding in findings)
     if json:
         print_json({"ok": not broken, "findings": [asdict(finding) for finding in findings]})
@@ -128,6 +153,76 @@ def _kernels() -> list[Finding]:
     return findings
 
 
+def _machine() -> list[Finding]:
+    """Whether the machine can serve the page and tell the time; whether it has a browser."""
+    from forcedflow.cli.options import parse_moment
+
+    findings = []
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", _PORT))
+            findings.append(Finding(f"port {_PORT}", "ok", "free for the dashboard"))
+        except OSError as error:
+            named = f"taken, or not to be had: {error.strerror}"
+            findings.append(Finding(f"port {_PORT}", "missing", named, "forcedflow serve --port 0"))
+    names = ("chromium", "chromium-browser", "google-chrome", "firefox")
+    browser = next((found for name in names if (found := shutil.which(name))), None)
+    if browser:
+        findings.append(Finding("browser", "ok", browser))
+    else:
+        remedy = "none is needed here: open the address from any machine that reaches it"
+        findings.append(Finding("browser", "missing", f"none of {', '.join(names)}", remedy))
+    if parse_moment(None) < _RELEASED_MS:
+        detail = "before this version was made: every age is wrong"
+        findings.append(Finding("clock", "broken", detail, "set it: timedatectl set-ntp true"))
+    return findings
+
+
+def _clock_of(venue: str) -> Finding:
+    """How far this machine's clock is from a venue's; half a round trip either way."""
+    from forcedflow.cli.options import parse_moment
+    from forcedflow.errors import ForcedflowError
+    from forcedflow.settings import read_settings
+    from forcedflow.venues.http import HttpClient
+    from forcedflow.venues.network import connect_venue
+
+    try:
+        connector = connect_venue(venue, read_settings()).connector
+        with HttpClient(venue, connector.rate_limit) as http:
+            asked_ms = parse_moment(None)
+            theirs_ms = connector.server_time_ms(http)
+            answered_ms = parse_moment(None)
+    except ForcedflowError as error:
+        return Finding("clock", "missing", f"{venue} did not tell the time: {error}", "ask later")
+    off_ms = (asked_ms + answered_ms) // 2 - theirs_ms
+    unsure_ms = (answered_ms - asked_ms) // 2
+    detail = f"{off_ms:+,} ms against {venue}, ±{unsure_ms:,} ms"
+    if abs(off_ms) - unsure_ms > _CLOCK_OFF_MS:
+        return Finding("clock", "broken", detail, "set it: timedatectl set-ntp true")
+    return Finding("clock", "ok", detail)
+
+
+def _room(folder: Path) -> list[Finding]:
+    """Whether the lake can be written to, and for how long there is room."""
+    standing = folder
+    while not standing.exists():
+        standing = standing.parent
+    try:
+        with tempfile.TemporaryFile(dir=standing):
+            findings = []
+    except OSError as error:
+        detail = f"{standing} cannot be written to: {error.strerror}"
+        findings = [Finding("lake folder", "broken", detail, "choose another: FORCEDFLOW_LAKE")]
+    free_gb = shutil.disk_usage(standing).free / 1e9
+    detail = f"{free_gb:,.1f} GB free where the lake is"
+    if free_gb < _LITTLE_DISK_GB:
+        findings.append(Finding("disk", "missing", detail, "choose another: FORCEDFLOW_LAKE"))
+    else:
+        findings.append(Finding("disk", "ok", detail))
+    return findings
+
+
 def _lake(lake: Path | None, *, verify: bool) -> list[Finding]:
     from forcedflow.errors import ForcedflowError, NoDataError
     from forcedflow.settings import read_settings
@@ -135,13 +230,18 @@ def _lake(lake: Path | None, *, verify: bool) -> list[Finding]:
 
     try:
         folder = lake if lake is not None else read_settings().lake_path
+    except ForcedflowError as error:
+        return [Finding("settings", "broken", str(error))]
+    # Of a bucket nobody tells how much room it has.
+    room = [] if str(folder).startswith("s3:") else _room(folder)
+    try:
         held = Lake(folder)
         series = held.series()
     except NoDataError:
-        return [Finding("lake", "missing", f"none in {folder} yet", _FILL)]
+        return [*room, Finding("lake", "missing", f"none in {folder} yet", _FILL)]
     except ForcedflowError as error:
-        return [Finding("lake", "broken", str(error))]
-    findings = [Finding("lake", "ok", f"{folder}, {len(series)} series")]
+        return [*room, Finding("lake", "broken", str(error))]
+    findings = [*room, Finding("lake", "ok", f"{held.address}, {len(series)} series")]
     if verify:
         damaged = held.verify()
         detail = f"{len(damaged)} damaged, first {damaged[0]}" if damaged else "all files intact"

@@ -227,7 +227,9 @@ def _frozen_case(
 
     symbol = instrument.symbol
     market = read_market(held, instrument, case.at_ms)
-    found = newest_artefact(held.root, "map", instrument.venue, symbol, case.at_ms)
+    found = newest_artefact(
+        held.refreshed("artefacts"), "map", instrument.venue, symbol, case.at_ms
+    )
     trained = None if found is None else read_trained(found, case.at_ms)
     depths = read_depth(held, instrument, case.at_ms)
     mapped = build_map(market, trained=trained)

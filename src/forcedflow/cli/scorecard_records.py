@@ -66,7 +66,9 @@ def keep_legs(
         net_bps=net,
         size_usd=legs.size_usd,
     )
-    return write_pooled(held.root, record)
+    path = write_pooled(held.root, record)
+    held.publish(path)
+    return path
 
 
 def keep_regimes(
@@ -112,7 +114,9 @@ def keep_regimes(
         data=data["hashes"],
         rates=[*_rates(together, ""), *_rates(alone, SPOT)],
     )
-    return write_pooled(held.root, record)
+    path = write_pooled(held.root, record)
+    held.publish(path)
+    return path
 
 
 def _rates(rows: Sequence[Row], part: str) -> list[HeldRate]:

@@ -202,7 +202,9 @@ def keep_records(
             data["hashes"][symbol],
             simulated=symbol in data["simulated"],
         )
-        kept.append(write_record(held.root, record))
+        path = write_record(held.root, record)
+        held.publish(path)
+        kept.append(path)
     return kept
 
 

@@ -87,11 +87,12 @@ def _train_map(
     now = iso_time(round(datetime.now(UTC).timestamp() * 1000))
     artefact = artefact_of(fitted, inner_record(fitted), now)
     path = write_artefact(held.root, artefact)
+    where = held.publish(path)
     if json:
         print_json(
             {
                 "product": "map",
-                "artefact": str(path),
+                "artefact": where,
                 "symbol": artefact.symbol,
                 "venue": artefact.venue,
                 "simulated": artefact.simulated,
@@ -110,7 +111,7 @@ def _train_map(
     screen.print(f"{artefact.symbol} · {artefact.venue}   trained map {path.stem}", style="bold")
     for line in artefact.card:
         screen.print(f"· {line}")
-    screen.print(f"wrote {path}", style="dim", soft_wrap=True)
+    screen.print(f"wrote {where}", style="dim", soft_wrap=True)
     return 0
 
 
@@ -140,12 +141,13 @@ def _train_forecast(
     now = iso_time(round(datetime.now(UTC).timestamp() * 1000))
     fitted = fit_forecast(evidence, fit_to_ms, now, report_progress, coins)
     path = write_forecast(forecast_folder(held.root), fitted)
+    where = held.publish(path)
     artefact = read_forecast(path)
     if json:
         print_json(
             {
                 "product": "forecast",
-                "artefact": str(path),
+                "artefact": where,
                 "simulated": artefact.simulated,
                 "fit_to": iso_time(fit_to_ms),
                 "markets": artefact.markets,
@@ -163,7 +165,7 @@ def _train_forecast(
         screen.print(f"· {line}")
     for row in left_out:
         screen.print(f"left out: {row['reason']}", style="dim")
-    screen.print(f"wrote {path}", style="dim", soft_wrap=True)
+    screen.print(f"wrote {where}", style="dim", soft_wrap=True)
     return 0
 
 

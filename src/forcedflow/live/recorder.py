@@ -31,7 +31,7 @@ from forcedflow.live.row_writer import RowWriter
 from forcedflow.live.venue_recorder import VenueRecorder
 from forcedflow.log import get_logger
 from forcedflow.store import Lake
-from forcedflow.store.feed_gaps import FeedGap, append_gap
+from forcedflow.store.feed_gaps import FeedGap, keep_gap
 from forcedflow.store.raw_log import Frame
 from forcedflow.units import DAY_MS
 from forcedflow.venues.follow import LIVE_INTERVAL_MS, Follower
@@ -443,7 +443,7 @@ class _Recording:
         )
         one.recorder.add_gap(gap)
         try:
-            append_gap(self._lake.root, gap)
+            keep_gap(self._lake, gap)
         except OSError as error:
             _log.error("gap not written down", venue=gap.venue, problem=str(error))
 

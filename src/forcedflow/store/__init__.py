@@ -5,8 +5,16 @@ Knows tables, not analysis.
 """
 
 from forcedflow.store.commit import TableChange
-from forcedflow.store.lake import CompactResult, Lake, WriteResult
+from forcedflow.store.lake import CompactResult, Lake, WriteResult, local_folder
 from forcedflow.store.manifest import Receipt
 from forcedflow.store.row_source import RowSource
 
-__all__ = ["CompactResult", "Lake", "Receipt", "RowSource", "TableChange", "WriteResult"]
+__all__ = [
+    "CompactResult",
+    "Lake",
+    "Receipt",
+    "RowSource",
+    "TableChange",
+    "WriteResult",
+    "local_folder",
+]

@@ -14,6 +14,7 @@ import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import get_ident
 from typing import Literal
 from urllib.parse import quote
 
@@ -140,7 +141,7 @@ def write_whole(path: Path, content: bytes) -> Path:
     """Write a file so that it is whole and on the disk when this returns, or not there at all."""
     folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{path.stem}.{os.getpid()}"
+    unfinished = folder / f".{path.stem}.{os.getpid()}-{get_ident()}"
     with unfinished.open("wb") as file:
         file.write(content)
         file.flush()

@@ -6,23 +6,20 @@ Free of the clock. Nothing here counts until the transaction commits.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
 from forcedflow import tables
 from forcedflow.errors import DamagedFileError
-from forcedflow.store import manifest
+from forcedflow.store.home import Home
+from forcedflow.store.manifest import ManifestChange
 from forcedflow.store.merge import apply, merge
 from forcedflow.store.partitions import Partition
 from forcedflow.store.parts import (
     REMEDY,
     Part,
     check_parts,
-    list_part_files,
     read_parts,
     write_part,
 )
@@ -58,7 +55,7 @@ class TableChange:
 
 
 def store_rows(
-    root: Path, connection: sqlite3.Connection, partition: Partition, incoming: pl.DataFrame
+    home: Home, turn: ManifestChange, partition: Partition, incoming: pl.DataFrame
 ) -> tuple[TableChange, list[Part]]:
     """Put rows into one partition.
 
@@ -67,10 +64,10 @@ def store_rows(
 
     Parameters
     ----------
-    root : Path
-        Folder of the lake.
-    connection : sqlite3.Connection
-        Of the only writer.
+    home : Home
+        Where the lake is kept.
+    turn : ManifestChange
+        Of the writer.
     partition : Partition
         Where the rows belong.
     incoming : polars.DataFrame
@@ -88,29 +85,29 @@ def store_rows(
     DamagedFileError
         If a stored file is missing or is not what was written.
     """
-    sweep(connection, root / partition.folder)
-    parts = _parts_of(connection, partition)
+    home.sweep(turn, partition)
+    parts = _parts_of(turn, partition)
     first, last = incoming.select(
         pl.col("event_time").min().dt.epoch("ms").alias("first"),
         pl.col("event_time").max().dt.epoch("ms").alias("last"),
     ).row(0)
     # The event time is part of every key: only files of the same span can hold the same key.
     near = [part for part in parts if part.min_event_ms <= last and part.max_event_ms >= first]
-    stored = _read_all(root, partition, near)
+    stored = _read_all(home, partition, near)
     merged = merge(partition.table, stored, incoming)
     change = TableChange(merged.added.height, merged.replacing.height, merged.unchanged)
     if not change.added and not change.replaced:
         return change, []
     if change.replaced or len(parts) >= MAX_PARTS:
-        everything = stored if len(near) == len(parts) else _read_all(root, partition, parts)
+        everything = stored if len(near) == len(parts) else _read_all(home, partition, parts)
         rows = apply(partition.table, everything, merged)
-        return change, _rewrite(root, connection, partition, parts, rows)
-    part = write_part(root, partition, manifest.next_sequence(connection), merged.added)
-    manifest.insert_part(connection, part)
+        return change, _rewrite(home, turn, partition, parts, rows)
+    part = write_part(home.root, partition, turn.next_sequence(partition), merged.added)
+    turn.insert_part(part)
     return change, []
 
 
-def merge_parts(root: Path, connection: sqlite3.Connection, partition: Partition) -> list[Part]:
+def merge_parts(home: Home, turn: ManifestChange, partition: Partition) -> list[Part]:
     """Merge a partition into one file and return the files it outdates, none where it was one.
 
     Raises
@@ -118,49 +115,28 @@ def merge_parts(root: Path, connection: sqlite3.Connection, partition: Partition
     DamagedFileError
         If a stored file is missing or is not what was written.
     """
-    parts = _parts_of(connection, partition)
+    parts = _parts_of(turn, partition)
     if len(parts) < 2:
         return []
-    rows = _read_all(root, partition, parts)
-    return _rewrite(root, connection, partition, parts, rows)
-
-
-def sweep(connection: sqlite3.Connection, folder: Path) -> int:
-    """Unlink what killed writers left in a partition's folder and return how many files."""
-    # By number and name, not by path: on a file system that ignores case, two symbols that
-    # differ in case share a folder.
-    orphans = [
-        path
-        for sequence, path in list_part_files(folder)
-        if not manifest.is_live(connection, sequence, path.name)
-    ]
-    for path in orphans:
-        path.unlink(missing_ok=True)
-    return len(orphans)
-
-
-def unlink(root: Path, outdated: Iterable[Part]) -> None:
-    """Remove files that the committed manifest no longer names."""
-    for part in outdated:
-        (root / part.path).unlink(missing_ok=True)
+    rows = _read_all(home, partition, parts)
+    return _rewrite(home, turn, partition, parts, rows)
 
 
 def _rewrite(
-    root: Path,
-    connection: sqlite3.Connection,
+    home: Home,
+    turn: ManifestChange,
     partition: Partition,
     parts: list[Part],
     rows: pl.DataFrame,
 ) -> list[Part]:
-    part = write_part(root, partition, manifest.next_sequence(connection), rows)
-    manifest.insert_part(connection, part)
-    manifest.delete_parts(connection, parts)
+    part = write_part(home.root, partition, turn.next_sequence(partition), rows)
+    turn.insert_part(part)
+    turn.delete_parts(parts)
     return parts
 
 
-def _parts_of(connection: sqlite3.Connection, partition: Partition) -> list[Part]:
-    return manifest.select_parts(
-        connection,
+def _parts_of(turn: ManifestChange, partition: Partition) -> list[Part]:
+    return turn.parts(
         partition.table,
         venues=(partition.venue,),
         symbols=(partition.symbol,),
@@ -168,13 +144,15 @@ def _parts_of(connection: sqlite3.Connection, partition: Partition) -> list[Part
     )
 
 
-def _read_all(root: Path, partition: Partition, parts: list[Part]) -> pl.DataFrame:
+def _read_all(home: Home, partition: Partition, parts: list[Part]) -> pl.DataFrame:
     if not parts:
         return tables.empty(partition.table)
     try:
         # Checked every time: a rewrite would give damage a checksum of its own.
-        check_parts(root, parts)
-        return read_parts(root, partition.table, parts)
+        home.bring(parts)
+        check_parts(home.root, parts)
+        return read_parts(home.root, partition.table, parts)
     except FileNotFoundError as error:
-        # The writer reads under its lock: nobody else can have superseded the file.
+        # The writer reads under its lock: nobody else can have superseded the file. Of a bucket one
+        # can, and the manifest then has the change made again.
         raise DamagedFileError(str(error.filename), f"is missing\n{REMEDY}") from error

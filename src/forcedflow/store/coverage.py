@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from forcedflow.store.feed_gaps import read_gaps
+from forcedflow.store.feed_gaps import held_gaps
 from forcedflow.store.lake import Lake
 from forcedflow.tables import TABLES, is_simulated
 
@@ -176,7 +176,7 @@ def _table_coverage(
 def _unheard(lake: Lake, table: str, venue: str) -> dict[str, tuple[Gap, ...]]:
     """Return the spans that recordings of a venue missed for good, by symbol, joined."""
     spans: dict[str, list[Gap]] = {}
-    for missed in read_gaps(lake.root, venue):
+    for missed in held_gaps(lake, venue):
         if table in missed.tables and not missed.repaired and missed.start_ms < missed.end_ms:
             for symbol in missed.symbols:
                 spans.setdefault(symbol, []).append(Gap(missed.start_ms, missed.end_ms))

@@ -9,6 +9,7 @@ liquidations do. So what was not heard is written down when it is known.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from urllib.parse import quote
 import msgspec
 
 from forcedflow.errors import DamagedFileError
+from forcedflow.store.artefacts import write_whole
+from forcedflow.store.lake import Lake
 from forcedflow.store.raw_log import raw_folder
 
 
@@ -69,6 +72,33 @@ def append_gap(root: Path, gap: FeedGap) -> None:
         file.write(msgspec.json.encode(gap) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def keep_gap(lake: Lake, gap: FeedGap) -> None:
+    """Write a gap down where everybody who reads the lake finds it.
+
+    Of a lake in a bucket each gap is an object of its own, because nothing there can be added to.
+    """
+    if not lake.in_bucket:
+        append_gap(lake.root, gap)
+        return
+    line = msgspec.json.encode(gap)
+    digest = hashlib.sha256(line).hexdigest()[:12]
+    path = _path(lake.root, gap.venue).parent / "gaps" / f"{gap.start_ms}-{digest}.json"
+    lake.publish(write_whole(path, line))
+
+
+def held_gaps(lake: Lake, venue: str) -> tuple[FeedGap, ...]:
+    """Return a venue's gaps, whoever recorded them; see `read_gaps`."""
+    if not lake.in_bucket:
+        return read_gaps(lake.root, venue)
+    folder = _path(lake.root, venue).parent / "gaps"
+    lake.refreshed(folder.relative_to(lake.root).as_posix())
+    paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    try:
+        return tuple(_decoder.decode(path.read_bytes()) for path in paths)
+    except msgspec.MsgspecError as error:
+        raise DamagedFileError(str(folder), f"not gaps: {error}") from error
 
 
 def read_gaps(root: Path, venue: str) -> tuple[FeedGap, ...]:

@@ -19,12 +19,12 @@ from pathlib import Path
 import polars as pl
 
 from forcedflow import tables
-from forcedflow.errors import DamagedFileError, NoDataError, SchemaError, UsageError
-from forcedflow.store import manifest
-from forcedflow.store.commit import TableChange, merge_parts, store_rows, sweep, unlink
-from forcedflow.store.manifest import Manifest, Receipt
-from forcedflow.store.partitions import split
-from forcedflow.store.parts import REMEDY, Part, check_parts, is_intact, read_parts, row_order
+from forcedflow.errors import DamagedFileError, NoDataError, SchemaError
+from forcedflow.store.commit import TableChange, merge_parts, store_rows
+from forcedflow.store.home import FolderHome, Home
+from forcedflow.store.manifest import ManifestChange, Receipt
+from forcedflow.store.partitions import Partition, split
+from forcedflow.store.parts import REMEDY, Part, check_parts, read_parts, row_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,44 +65,79 @@ class CompactResult:
 
 
 class Lake:
-    """A folder of tables.
+    """A folder of tables, or the same in a bucket.
 
     Any number of processes may read and write one lake at the same time: writers take turns,
-    readers never wait.
+    readers never wait. A lake sent to another process travels as its address.
 
     Parameters
     ----------
-    root : Path
-        Folder of the lake.
+    address : Path or str
+        Folder of the lake, or ``s3://bucket/prefix``.
     create : bool
         Whether to make the lake where there is none.
+    local : Path, optional
+        Of a lake in a bucket: folder of this machine for copies of what is read, for raw messages
+        and for alerts; one below ``~/.local/share/forcedflow/buckets`` by default.
 
     Raises
     ------
     NoDataError
         If there is no lake and ``create`` is false.
     UsageError
-        If ``root`` is a file.
+        If ``address`` is a file, or is of a bucket and the extra for it is not installed.
+    StorageError
+        If a bucket does not answer as asked.
     DataError
         If a newer program wrote the manifest, or it is no manifest.
     """
 
-    def __init__(self, root: Path, create: bool = False) -> None:
-        self.root = Path(root).absolute()
-        self._manifest = Manifest(self.root / "manifest.sqlite")
+    def __init__(
+        self, address: Path | str, create: bool = False, *, local: Path | None = None
+    ) -> None:
+        self._home = _home_at(address, local)
+        self._manifest = self._home.manifest
         self._checked: set[str] = set()
-        if self.root.exists() and not self.root.is_dir():
-            raise UsageError(f"{self.root} is a file; a lake is a folder")
         if create:
-            self.root.mkdir(parents=True, exist_ok=True)
-            self._manifest.create()
+            self._home.create()
         elif not self._manifest.exists():
             raise NoDataError(
-                f"there is no lake at {self.root}\n"
+                f"there is no lake at {self.address}\n"
                 "hint: forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
             )
+        self.root.mkdir(parents=True, exist_ok=True)  # of a bucket this machine may have none yet
         with self._manifest.reading():
             pass  # says now, not at the first read, that the manifest is too new
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopened, (self.address, self._home.root if self.in_bucket else None)
+
+    @property
+    def address(self) -> str:
+        """Return where it is: its folder, or ``s3://bucket/prefix``."""
+        return self._home.address
+
+    @property
+    def in_bucket(self) -> bool:
+        """Return whether it is in a bucket, which other machines see too."""
+        return not isinstance(self._home, FolderHome)
+
+    @property
+    def root(self) -> Path:
+        """Return its folder; of a lake in a bucket that of what stays on this machine."""
+        return self._home.root
+
+    def publish(self, path: Path) -> str:
+        """Let everybody who reads the lake have a file below `root`, and return where it is.
+
+        Such a file is never written again: its name says what is in it.
+        """
+        return self._home.publish(path)
+
+    def refreshed(self, folder: str) -> Path:
+        """Return `root`, with everything in it that was published below a folder by anybody."""
+        self._home.refresh(folder)
+        return self._home.root
 
     def write(
         self, frames: Mapping[str, pl.DataFrame], receipts: Sequence[Receipt] = ()
@@ -133,19 +168,24 @@ class Lake:
         """
         checked = {table: tables.check(table, frame) for table, frame in frames.items()}
         pieces = [piece for table, frame in checked.items() for piece in split(table, frame)]
-        changes = dict.fromkeys(checked, TableChange())
-        superseded: list[Part] = []
-        if pieces or receipts:
-            with self._manifest.writing() as connection:
-                for partition, rows in pieces:
-                    change, outdated = store_rows(self.root, connection, partition, rows)
-                    changes[partition.table] += change
-                    superseded += outdated
-                result = WriteResult(changes)
-                for receipt in receipts:
-                    manifest.insert_receipt(connection, receipt, result.total.added)
-        unlink(self.root, superseded)
-        return WriteResult(changes)
+        if not pieces and not receipts:
+            return WriteResult(dict.fromkeys(checked, TableChange()))
+
+        def store(turn: ManifestChange) -> tuple[WriteResult, list[Part]]:
+            changes = dict.fromkeys(checked, TableChange())
+            superseded: list[Part] = []
+            for partition, rows in pieces:
+                change, outdated = store_rows(self._home, turn, partition, rows)
+                changes[partition.table] += change
+                superseded += outdated
+            result = WriteResult(changes)
+            for receipt in receipts:
+                turn.insert_receipt(receipt, result.total.added)
+            return result, superseded
+
+        result, superseded = self._manifest.write(store)
+        self._home.unlink(superseded)
+        return result
 
     def read(
         self,
@@ -199,10 +239,11 @@ class Lake:
             if lost := [part for part in parts if part.path in outdated]:
                 raise DamagedFileError(str(self.root / lost[0].path), f"is missing\n{REMEDY}")
             try:
+                self._home.bring(parts)
                 self._check_once(parts)
                 rows = read_parts(self.root, table, parts, filters)
             except FileNotFoundError:
-                outdated = {p.path for p in parts if not (self.root / p.path).exists()}
+                outdated = {p.path for p in parts if not self._home.holds(p)}
                 continue
             return rows.sort(row_order(table)).select(wanted)
 
@@ -227,20 +268,21 @@ class Lake:
         """
         _declared_columns(table, None)
         parts = self._parts(table, venue, symbol, start_ms, end_ms)
+        self._home.bring(parts)
         return [self.root / part.path for part in parts]
 
     def series(self) -> list[tuple[str, str, str]]:
         """Return every (table, venue, symbol) held, sorted."""
-        with self._manifest.reading() as connection:
-            return manifest.select_series(connection)
+        with self._manifest.reading() as view:
+            return view.series()
 
     def spans(self) -> list[tuple[str, str, str, int, int]]:
         """Return every (table, venue, symbol) held with its first and last event time, sorted.
 
         Times are UTC ms, both inclusive.
         """
-        with self._manifest.reading() as connection:
-            return manifest.select_spans(connection)
+        with self._manifest.reading() as view:
+            return view.spans()
 
     def version(self) -> str:
         """Return a name of what the lake holds now, which changes with every write.
@@ -248,18 +290,22 @@ class Lake:
         Rows, artefacts and what recordings did not hear all count: what was answered under the
         same name is answered alike again.
         """
-        with self._manifest.reading() as connection:
-            state = manifest.select_state(connection)
+        with self._manifest.reading() as view:
+            state = view.state()
+        for folder in ("artefacts", "raw"):
+            self.refreshed(folder)
         learned = sorted(str(path) for path in self.root.glob("artefacts/**/*.json"))
         unheard = [
-            (str(path), path.stat().st_size) for path in sorted(self.root.glob("raw/*/gaps.jsonl"))
+            (str(path), path.stat().st_size)
+            for pattern in ("raw/*/gaps.jsonl", "raw/*/gaps/*.json")
+            for path in sorted(self.root.glob(pattern))
         ]
         return hashlib.sha256(repr((state, learned, unheard)).encode()).hexdigest()[:16]
 
     def receipt(self, sha256: str, kind: str, options: str) -> Receipt | None:
         """Return the receipt of an import, or None where this content was not imported so."""
-        with self._manifest.reading() as connection:
-            return manifest.select_receipt(connection, sha256, kind, options)
+        with self._manifest.reading() as view:
+            return view.receipt(sha256, kind, options)
 
     def compact(self) -> CompactResult:
         """Merge each partition into one file and remove files that are no part of the lake.
@@ -269,32 +315,27 @@ class Lake:
         DamagedFileError
             If a file to be merged is damaged; partitions merged before stay merged.
         """
-        with self._manifest.reading() as connection:
-            counted = Counter(part.partition for part in manifest.select_parts(connection))
+        with self._manifest.reading() as view:
+            counted = Counter(part.partition for part in view.parts())
         partitions = merged_files = 0
         for partition in sorted(home for home, files in counted.items() if files > 1):
-            # One transaction each, so that a writer waits for one partition at most.
-            with self._manifest.writing() as connection:
-                outdated = merge_parts(self.root, connection, partition)
-            unlink(self.root, outdated)
+            # One change each, so that a writer waits for one partition at most.
+            outdated = self._merge(partition)
             partitions += bool(outdated)
             merged_files += len(outdated)
-        with self._manifest.writing() as connection:
-            orphans = sum(
-                sweep(connection, folder)
-                for table in tables.TABLES
-                for folder in sorted(self.root.glob(f"{table}/venue=*/symbol=*/date=*"))
-            )
-        return CompactResult(partitions, merged_files, orphans)
+        return CompactResult(partitions, merged_files, self._home.remove_orphans())
 
     def verify(self) -> list[Path]:
-        """Return the files that are missing or not, byte for byte, what was written."""
-        with self._manifest.reading() as connection:
-            suspects = manifest.select_parts(connection)
-        damaged = [part for part in suspects if not is_intact(self.root, part)]
-        with self._manifest.reading() as connection:
+        """Return the files that are missing or not, byte for byte, what was written.
+
+        Of a lake in a bucket it is the bucket's own that are read again, all of them.
+        """
+        with self._manifest.reading() as view:
+            suspects = view.parts()
+        damaged = [part for part in suspects if not self._home.is_intact(part)]
+        with self._manifest.reading() as view:
             # A file superseded while it was being hashed is gone for a good reason.
-            live = {part.path for part in manifest.select_parts(connection)}
+            live = {part.path for part in view.parts()}
         return [self.root / part.path for part in damaged if part.path in live]
 
     def discard_damaged(self) -> list[Path]:
@@ -303,14 +344,22 @@ class Lake:
         Every receipt is forgotten too, since none says which rows are lost: importing the same
         files again brings back exactly what is missing.
         """
-        with self._manifest.writing() as connection:
-            parts = manifest.select_parts(connection)
-            damaged = [part for part in parts if not is_intact(self.root, part)]
+
+        def discard(turn: ManifestChange) -> list[Part]:
+            damaged = [part for part in turn.parts() if not self._home.is_intact(part)]
             if damaged:
-                manifest.delete_parts(connection, damaged)
-                manifest.delete_receipts(connection)
-        unlink(self.root, damaged)
+                turn.delete_parts(damaged)
+                turn.delete_receipts()
+            return damaged
+
+        damaged = self._manifest.write(discard)
+        self._home.unlink(damaged)
         return [self.root / part.path for part in damaged]
+
+    def _merge(self, partition: Partition) -> list[Part]:
+        outdated = self._manifest.write(lambda turn: merge_parts(self._home, turn, partition))
+        self._home.unlink(outdated)
+        return outdated
 
     def _check_once(self, parts: Sequence[Part]) -> None:
         fresh = [part for part in parts if part.path not in self._checked]
@@ -325,15 +374,32 @@ class Lake:
         start_ms: int | None,
         end_ms: int | None,
     ) -> list[Part]:
-        with self._manifest.reading() as connection:
-            return manifest.select_parts(
-                connection,
+        with self._manifest.reading() as view:
+            return view.parts(
                 table,
                 venues=_sequence(venue),
                 symbols=_sequence(symbol),
                 start_ms=start_ms,
                 end_ms=end_ms,
             )
+
+
+def _home_at(address: Path | str, local: Path | None) -> Home:
+    # A path folds the two slashes of an address into one; both are meant.
+    if not str(address).startswith("s3:/"):
+        return FolderHome(Path(address).absolute())
+    from forcedflow.store.bucket_home import BucketHome  # noqa: PLC0415 - an extra
+
+    return BucketHome("s3://" + str(address).removeprefix("s3:").strip("/"), local)
+
+
+def local_folder(address: Path | str) -> Path:
+    """Return the folder of this machine that belongs to a lake, whether or not there is one yet."""
+    return _home_at(address, None).root
+
+
+def _reopened(address: str, local: Path | None) -> Lake:
+    return Lake(address, local=local)
 
 
 def _sequence(chosen: str | Sequence[str] | None) -> Sequence[str] | None:

@@ -252,7 +252,9 @@ def _unreadable() -> tuple[type[Exception], ...]:
 
 
 def _damaged(error: Exception) -> DataError:
-    return DataError(f"a file of the lake cannot be read: {error}\nhint: forcedflow doctor --verify")
+    return DataError(
+        f"a file of the lake cannot be read: {error}\nhint: forcedflow doctor --verify"
+    )
 
 
 def _view(table: Table, files: Sequence[Path], at_ms: int | None) -> str:

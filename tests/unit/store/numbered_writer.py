@@ -14,7 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from forcedflow.store import Lake, Receipt, manifest, parts
+from forcedflow.store import Lake, Receipt, parts
+from forcedflow.store.manifest_sqlite import SqliteTurn
 
 STAGES = ("half a file written", "before the rename", "before the commit", "before the unlink")
 MONTHS = (1, 2, 3)
@@ -77,7 +78,7 @@ def _slow_down(stop_at: str) -> None:
 
     parts._write_content = _write_content
     Path.replace = _slowed("before the rename", Path.replace)
-    manifest.insert_part = _slowed("before the commit", manifest.insert_part)
+    SqliteTurn.insert_part = _slowed("before the commit", SqliteTurn.insert_part)
     Path.unlink = _slowed("before the unlink", Path.unlink)
 
 

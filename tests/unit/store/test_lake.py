@@ -16,7 +16,7 @@ from forcedflow.errors import (
     SchemaError,
     UsageError,
 )
-from forcedflow.store import Lake, Receipt, TableChange, commit, manifest
+from forcedflow.store import Lake, Receipt, TableChange, commit, manifest_sqlite
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _START_MS = int(_START.timestamp() * 1000)
@@ -61,11 +61,11 @@ def test_a_manifest_left_empty_by_a_killed_creation_is_no_lake_and_can_be_made_o
 def test_a_lake_that_may_not_be_written_can_be_read(lake, monkeypatch):
     lake.write({"funding": _funding([0])})
     # What a read-only mount answers; permissions themselves mean nothing to a superuser.
-    monkeypatch.setattr(manifest.os, "access", lambda _path, mode: not mode & os.W_OK)
+    monkeypatch.setattr(manifest_sqlite.os, "access", lambda _path, mode: not mode & os.W_OK)
     opened = []
     connect = sqlite3.connect
     monkeypatch.setattr(
-        manifest.sqlite3,
+        manifest_sqlite.sqlite3,
         "connect",
         lambda where, **rest: opened.append(where) or connect(where, **rest),
     )
@@ -77,7 +77,7 @@ def test_a_lake_that_may_not_be_written_can_be_read(lake, monkeypatch):
 def test_writing_where_only_reading_is_allowed_is_a_usage_error(lake, monkeypatch):
     connect = sqlite3.connect
     monkeypatch.setattr(
-        manifest.sqlite3,
+        manifest_sqlite.sqlite3,
         "connect",
         lambda where, **rest: connect(where.replace("mode=rw", "mode=ro"), **rest),
     )
@@ -302,7 +302,7 @@ def test_a_write_that_fails_after_its_files_leaves_neither_rows_nor_receipts(lak
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("forcedflow.store.manifest.insert_receipt", _fail)
+        patched.setattr("forcedflow.store.manifest_sqlite.SqliteTurn.insert_receipt", _fail)
         with pytest.raises(OSError, match="no space"):
             lake.write(
                 {"funding": _funding([0, 1], rate=0.5)},
