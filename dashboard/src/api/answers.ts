@@ -196,6 +196,23 @@ export interface Forecast extends Stated {
   missing: Record<string, string>;
 }
 
+type Told = (number | null)[];
+
+export interface ForecastCourse extends Stated {
+  event: string;
+  event_words: string;
+  time_ms: number[];
+  chances: { direction: "down" | "up"; horizon_h: number; probability: Told; climatology: Told }[];
+  sizes: {
+    side: "long" | "short";
+    horizon_h: number;
+    quantiles_usd: Record<string, Told> | null;
+    baseline_quantiles_usd: Record<string, Told> | null;
+  }[];
+  models: { name: string; fit_to: string; from: string; to: string }[];
+  missing: Record<string, string>;
+}
+
 export interface CalendarEvent {
   event: string;
   country: string;

@@ -91,6 +91,20 @@ interface Timed {
   time_ms: number[];
 }
 
+/** Chances [1] and dollars to be closed by force, each beside its baseline. */
+export interface ToldSeries {
+  time_ms: number[];
+  down: ToldLine;
+  up: ToldLine;
+  longs: ToldLine & { most: (number | null)[] };
+  shorts: ToldLine & { most: (number | null)[] };
+}
+
+export interface ToldLine {
+  ours: (number | null)[];
+  usual: (number | null)[];
+}
+
 export interface SeriesSet {
   candles?: Timed & { open: number[]; high: number[]; low: number[]; close: number[] };
   open_interest?: Timed & { open_interest: number[]; open_interest_usd: (number | null)[] };
@@ -105,6 +119,8 @@ export interface SeriesSet {
   cvd_spot?: Timed & { delta: (number | null)[]; cvd: (number | null)[] };
   long_short_ratio?: Timed & { ratio: (number | null)[] };
   basis?: Timed & { basis: (number | null)[] };
+  /** What was told ahead at every hour, of one horizon. */
+  told?: ToldSeries;
 }
 
 export interface Series extends Stated {

@@ -1,7 +1,8 @@
 // The four answers a chart is drawn from, asked for again when what they depend on changes.
 // In: the view. Out: the store's heat, zones, ladder and series. Free of drawing.
-import { computed, effect, untracked } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 
+import type { ForecastCourse } from "../api/answers";
 import type { Ladder, Series, Zones } from "../api/types";
 import type { Heat } from "../model/heat";
 import { withRoom } from "../model/scale";
@@ -12,6 +13,7 @@ import type { Store } from "../store/store";
 const LADDER_REACH: Partial<Record<Range, number>> = { "12h": 0.06, "24h": 0.08, "3d": 0.2, "7d": 0.3 };
 const WIDEST_REACH = 0.5;
 const REACHES = [0.06, 0.08, 0.12, 0.2, 0.3, WIDEST_REACH] as const;
+const TOLD = ["forecast_chance", "forecast_size"] as const;
 const LADDER_BINS = 600;
 const SERIES = "open_interest,funding,liquidations,cvd,cvd_spot,long_short_ratio,basis";
 
@@ -40,12 +42,15 @@ export function readAnswers(store: Store): () => void {
   const about = computed(() => JSON.stringify(store.query(store.view.value)));
   const map = computed(() => JSON.stringify(store.mapQuery(store.view.value)));
   // Live columns are of one venue: of several, the map is read again instead.
-  const newer = computed(() => (store.view.value.joint ? store.fresher.value : 0));
+  const newer = signal(0);
   const heat = computed(
     () => `${map.value} ${store.view.value.range} ${tierQuery(store.view.value) ?? ""} ${newer.value}`,
   );
   const zones = computed(() => `${map.value} ${newer.value}`);
   const series = computed(() => `${about.value} ${store.view.value.range}`);
+  // The forecast weighs months of a market: it is asked for where it is shown.
+  const isTold = computed(() => TOLD.some((pane) => store.view.value.panes.includes(pane)));
+  const course = computed(() => (isTold.value ? series.value : ""));
   const reach = computed(() => reachOf(store.view.value.range, store.heat.value.value));
   const ladder = computed(() => `${map.value} ${store.view.value.range} ${reach.value} ${newer.value}`);
   const whenSet = (key: { value: string }, read: (view: View) => void): (() => void) =>
@@ -86,6 +91,23 @@ export function readAnswers(store: Store): () => void {
       );
     }),
   ];
+  ends.push(
+    effect(() => {
+      void store.fresher.value;
+      untracked(() => {
+        const held = [store.heat, store.zones, store.ladder];
+        // What is still under way is waited for: asked anew each time it would never come.
+        if (store.view.value.joint && !held.some((one) => one.value.loading)) newer.value += 1;
+      });
+    }),
+    whenSet(course, (view) => {
+      if (!isTold.peek()) return;
+      const query = { ...store.query(view), model: null, range: view.range };
+      void store.read("course", store.course, (signal) =>
+        client.json<ForecastCourse>("forecast/course", query, signal),
+      );
+    }),
+  );
   return () => {
     for (const end of ends) end();
   };

@@ -13,6 +13,7 @@ import { csvOf } from "../model/csv";
 import { priceOfWords } from "../model/price_words";
 import { readAt } from "../model/reading";
 import { usdAtShare } from "../model/scale";
+import { withTold } from "../model/told";
 import type { Held, Store } from "../store/store";
 import { coloursOf } from "./colours";
 import { oncePerFrame } from "./frame";
@@ -133,7 +134,9 @@ export function mountChart(element: HTMLElement, store: Store): () => void {
       drawn.showLadder(store.ladder.value.value, store.view.value);
     }),
     effect(() => {
-      drawn.showSeries(store.series.value.value, store.heat.value.value, store.view.value);
+      const view = store.view.value;
+      const series = withTold(store.series.value.value, store.course.value, view.horizon);
+      drawn.showSeries(series, store.heat.value.value, view);
     }),
     effect(() => {
       showState(state, store.heat.value);

@@ -206,7 +206,7 @@ export class HeatChart {
   showSeries(series: Series | null, heat: Heat | null, view: View): void {
     this.panes.choose(view.panes);
     if (!series || !heat) return;
-    this.panes.show(series, heat.startMs, heat.stepMs);
+    this.panes.show(series, heat.startMs, heat.stepMs, view.horizon);
     this.bubbles.show(view.bubbles ? bubblesOf(series, heat, view.side) : [], this.colours);
   }
 

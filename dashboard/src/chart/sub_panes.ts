@@ -4,15 +4,17 @@ import {
   BaselineSeries,
   HistogramSeries,
   LineSeries,
+  LineStyle,
   LineType,
+  PriceScaleMode,
   type IChartApi,
   type ISeriesApi,
   type Time,
   type WhitespaceData,
 } from "lightweight-charts";
 
-import type { Series, SeriesSet } from "../api/types";
-import { formatSignedPercent, formatUsd } from "../model/format";
+import type { Series, SeriesSet, ToldSeries } from "../api/types";
+import { formatProbability, formatSignedPercent, formatUsd } from "../model/format";
 import { PANES, type PaneName } from "../model/view";
 import { PaneLabel, type Word } from "./pane_label";
 
@@ -23,7 +25,14 @@ export const TITLES: Record<PaneName, string> = {
   liquidations: "Realised liquidations",
   long_short_ratio: "Longs to shorts, accounts",
   basis: "Basis over spot",
+  forecast_chance: "Chance of a cascade",
+  forecast_size: "Liquidations to expect",
 };
+
+/** Panes whose figures are of a time ahead. */
+const AHEAD: readonly PaneName[] = ["forecast_chance", "forecast_size"];
+// What was told at an hour holds until the next.
+const TOLD_FOR_MS = 3_600_000;
 
 export interface PaneColours {
   line: string;
@@ -45,6 +54,8 @@ interface Line {
   kind: Kind;
   /** Whether a figure holds until the next one comes. */
   steps?: true;
+  look?: "dotted" | "faint";
+  isLog?: true;
   colour: (colours: PaneColours) => string;
   write: (value: number) => string;
   points: (held: SeriesSet, starts: readonly number[], stepMs: number) => Point[];
@@ -134,6 +145,56 @@ const LINES: Record<PaneName, readonly Line[]> = {
         last(starts, step, of?.time_ms, of?.ratio, 3_600_000),
     },
   ],
+  forecast_chance: (["down", "up"] as const).flatMap((way) => [
+    {
+      name: way,
+      kind: "Line" as const,
+      steps: true as const,
+      colour: ({ long, short }: PaneColours) => (way === "down" ? long : short),
+      write: formatProbability,
+      points: toldPoints((told) => told[way].ours),
+    },
+    {
+      name: "usual",
+      kind: "Line" as const,
+      steps: true as const,
+      look: "dotted" as const,
+      colour: ({ long, short }: PaneColours) => (way === "down" ? long : short),
+      write: formatProbability,
+      points: toldPoints((told) => told[way].usual),
+    },
+  ]),
+  forecast_size: (["longs", "shorts"] as const).flatMap((side) => [
+    {
+      name: side,
+      kind: "Line" as const,
+      steps: true as const,
+      isLog: true as const,
+      colour: ({ long, short }: PaneColours) => (side === "longs" ? long : short),
+      write: formatUsd,
+      points: toldPoints((told) => told[side].ours),
+    },
+    {
+      name: "95 %",
+      kind: "Line" as const,
+      steps: true as const,
+      isLog: true as const,
+      look: "faint" as const,
+      colour: ({ long, short }: PaneColours) => (side === "longs" ? long : short),
+      write: formatUsd,
+      points: toldPoints((told) => told[side].most),
+    },
+    {
+      name: "baseline",
+      kind: "Line" as const,
+      steps: true as const,
+      isLog: true as const,
+      look: "dotted" as const,
+      colour: ({ long, short }: PaneColours) => (side === "longs" ? long : short),
+      write: formatUsd,
+      points: toldPoints((told) => told[side].usual),
+    },
+  ]),
   basis: [
     {
       name: "",
@@ -145,6 +206,11 @@ const LINES: Record<PaneName, readonly Line[]> = {
   ],
 };
 
+function toldPoints(of: (told: ToldSeries) => readonly (number | null)[]): Line["points"] {
+  return ({ told }, starts, step) =>
+    told ? last(starts, step, told.time_ms, of(told), TOLD_FOR_MS) : [];
+}
+
 const STRETCH = 0.17;
 const EMPTY = 0.05;
 
@@ -152,6 +218,7 @@ const EMPTY = 0.05;
 export class SubPanes {
   private readonly shown = new Map<PaneName, Shown>();
   private held: Series | null = null;
+  private horizon = 24;
 
   constructor(
     private readonly chart: IChartApi,
@@ -192,8 +259,9 @@ export class SubPanes {
   }
 
   /** Lay what is held on the candles' own times; a bar without a figure is a gap, not a zero. */
-  show(held: Series, starts: readonly number[], stepMs: number): void {
+  show(held: Series, starts: readonly number[], stepMs: number, horizon: number): void {
     this.held = held;
+    this.horizon = horizon;
     for (const [name, shown] of this.shown) {
       LINES[name].forEach((line, i) => {
         const points = line.points(held.series, starts, stepMs);
@@ -220,7 +288,8 @@ export class SubPanes {
   /** Write each pane's name, and its figures at a column; the newest where none is pointed at. */
   say(column: number | null): void {
     for (const [name, { label, series, newest }] of this.shown) {
-      const words: Word[] = [{ text: TITLES[name], colour: this.colours.muted }];
+      const ahead = AHEAD.includes(name) ? ` within ${this.horizon} h` : "";
+      const words: Word[] = [{ text: TITLES[name] + ahead, colour: this.colours.muted }];
       let found = false;
       LINES[name].forEach((line, i) => {
         const value = column === null ? newest[i]! : valueAt(series[i]!, column);
@@ -253,7 +322,10 @@ export class SubPanes {
           ? this.chart.addSeries(BaselineSeries, options, pane)
           : this.chart.addSeries(LineSeries, options, pane);
     // Above stands the pane's name, which no line may run through.
-    made.priceScale().applyOptions({ scaleMargins: { top: 0.26, bottom: 0.06 } });
+    made.priceScale().applyOptions({
+      scaleMargins: { top: 0.26, bottom: 0.06 },
+      mode: line.isLog ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal,
+    });
     return made;
   }
 }
@@ -265,9 +337,10 @@ function optionsOf(line: Line, colours: PaneColours): object {
     priceLineVisible: false,
     lastValueVisible: false,
     crosshairMarkerVisible: false,
-    lineWidth: 1.5,
+    lineWidth: line.look ? 1 : 1.5,
+    lineStyle: line.look === "dotted" ? LineStyle.Dotted : LineStyle.Solid,
     lineType: line.steps ? LineType.WithSteps : LineType.Simple,
-    color: colour,
+    color: line.look === "faint" ? `${colour}66` : colour,
     priceFormat: { type: "custom", formatter: line.write, minMove: 1e-6 },
     ...(line.kind === "Baseline"
       ? {

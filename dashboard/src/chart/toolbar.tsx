@@ -8,6 +8,7 @@ import type { Usd } from "../model/nominal";
 import { colourTable, PALETTES, type PaletteName } from "../model/palette";
 import { priceOfWords } from "../model/price_words";
 import { usdAtShare } from "../model/scale";
+import { HORIZONS } from "../model/told";
 import { PANES, RANGES, TIERS, type Model, type Side, type Theme, type View } from "../model/view";
 import { price } from "../model/nominal";
 import { Chevron } from "../panels/market_picker";
@@ -318,6 +319,22 @@ function Layers({ view, store }: { view: View; store: Store }) {
               {TITLES[name]}
             </Check>
           ))}
+          <label class="check">
+            Forecast within
+            <select
+              value={String(view.horizon)}
+              onChange={(event) => {
+                const wanted = Number(event.currentTarget.value);
+                store.look({ horizon: HORIZONS.find((one) => one === wanted) ?? view.horizon });
+              }}
+            >
+              {HORIZONS.map((one) => (
+                <option key={one} value={String(one)}>
+                  {one} h
+                </option>
+              ))}
+            </select>
+          </label>
         </fieldset>
         <fieldset>
           <legend>Model</legend>

@@ -1,5 +1,6 @@
 // What a person looks at, as a link that brings it back.
 import { PALETTES, type PaletteName } from "./palette";
+import { HORIZONS, type Horizon } from "./told";
 
 export const RANGES = ["12h", "24h", "3d", "7d", "30d", "90d", "180d", "1y"] as const;
 export type Range = (typeof RANGES)[number];
@@ -13,6 +14,8 @@ export const PANES = [
   "liquidations",
   "long_short_ratio",
   "basis",
+  "forecast_chance",
+  "forecast_size",
 ] as const;
 export type PaneName = (typeof PANES)[number];
 /** Leverage tiers by their place, as the server numbers them. */
@@ -38,6 +41,8 @@ export interface View {
   /** Places in `TIERS` that are counted; none means all. */
   tiers: readonly number[];
   panes: readonly PaneName[];
+  /** How far ahead the forecast beneath the chart looks. [h] */
+  horizon: Horizon;
   /** A past moment, UTC ms; null for now. */
   at: number | null;
   zone: string;
@@ -60,6 +65,7 @@ export const FIRST_VIEW: View = {
   zones: true,
   tiers: [],
   panes: ["open_interest", "funding", "liquidations"],
+  horizon: 24,
   at: null,
   zone: "UTC",
 };
@@ -82,6 +88,7 @@ export function toLink(view: View): string {
   }
   if (view.tiers.length > 0) pairs.set("tiers", view.tiers.join(","));
   if (view.panes.join() !== FIRST_VIEW.panes.join()) pairs.set("panes", view.panes.join(","));
+  if (view.horizon !== FIRST_VIEW.horizon) pairs.set("horizon", String(view.horizon));
   if (view.at !== null) pairs.set("at", new Date(view.at).toISOString());
   return pairs.toString();
 }
@@ -110,6 +117,7 @@ export function fromLink(link: string): View {
     const said = list(pairs.get("panes"));
     view.panes = PANES.filter((pane) => said.includes(pane));
   }
+  view.horizon = HORIZONS.find((one) => String(one) === pairs.get("horizon")) ?? view.horizon;
   const at = Date.parse(pairs.get("at") ?? "");
   view.at = Number.isFinite(at) ? at : null;
   view.zone = knownZone(pairs.get("zone")) ?? view.zone;

@@ -26,8 +26,29 @@ export function ForecastPanel({ store }: { store: Store }) {
   }
   return (
     <Answer held={live ? { ...held, value: live, error: null } : held} what="the forecast">
-      {(told) => <Told told={told} wanted={at} zone={zone} />}
+      {(told) => (
+        <>
+          <OverTime store={store} />
+          <Told told={told} wanted={at} zone={zone} />
+        </>
+      )}
     </Answer>
+  );
+}
+
+/** What was told at every hour, beneath the chart. */
+function OverTime({ store }: { store: Store }) {
+  const { panes } = store.view.value;
+  const isDrawn = panes.includes("forecast_chance");
+  const toggle = (): void => {
+    const others = panes.filter((one) => one !== "forecast_chance" && one !== "forecast_size");
+    store.look({ panes: isDrawn ? others : [...others, "forecast_chance", "forecast_size"] });
+  };
+  return (
+    <label class="check over-time">
+      <input type="checkbox" checked={isDrawn} onChange={toggle} />
+      Draw what was told over time beneath the chart
+    </label>
   );
 }
 

@@ -37,6 +37,7 @@ interface ToldProps {
 
 function Told({ signals, loading, gauges }: ToldProps) {
   const crowding = gauges?.crowding ?? null;
+  const missing = gauges === null ? " (being read)" : "";
   return (
     <>
       <div class="gauges">
@@ -44,12 +45,12 @@ function Told({ signals, loading, gauges }: ToldProps) {
         <Gauge
           title="OI pressure"
           value={gauges?.pressure_gauge ?? null}
-          words="open interest against a price that stands still, 0 to 100 of the last 30 days"
+          words={`open interest against a price that stands still, 0 to 100 of the last 30 days${missing}`}
         />
         <Gauge
-          title="Crowding"
-          value={crowding === null ? null : 100 * crowding}
-          words="how one-sided open interest, funding and accounts are, 0 to 100"
+          title={crowding === null ? "Crowding" : crowding < 0 ? "Crowded shorts" : "Crowded longs"}
+          value={crowding === null ? null : 100 * Math.abs(crowding)}
+          words={`how one-sided funding is: the size of its 3-day mean, 0 to 100 of the last 30 days; who pays is crowded${missing}`}
         />
       </div>
       <ul class="signals">
@@ -63,9 +64,9 @@ function Told({ signals, loading, gauges }: ToldProps) {
 
 function LoadingGauge({ down, up, words }: { down: number | null; up: number | null; words: string }) {
   return (
-    <div class="loading-gauge" title={words}>
+    <div class="loading-gauge" title="weight of the signals that point down and up, of 100: a count of reasons, not a chance">
       <div class="gauge-head">
-        <span>Signals at risk</span>
+        <span>At risk, by the signals on</span>
         <span class="muted">{words}</span>
       </div>
       <div class="tug" role="img" aria-label={`down ${figure(down)}, up ${figure(up)}, of 100`}>

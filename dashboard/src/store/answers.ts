@@ -1,6 +1,6 @@
 // Answers that a panel asks for while it is shown, kept for the next time it is.
 // In: an endpoint and its query beside the view's own. Out: `Held`. Free of drawing.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import type { Query } from "../api/client";
 import type { Held, Store } from "./store";
@@ -37,10 +37,14 @@ export function useAnswer<T>(
   const address = store.client.address(path, full);
   const again = of === "lake" ? 0 : store.stale.value + store.fresher.value;
   const playing = store.replay.playing.value;
+  const asked = useRef("");
   // While the past plays, an answer that is under way is waited for, not thrown away.
   const busy = playing && place.value.loading;
   useEffect(() => {
     if (!when || !known || busy) return;
+    // And so is the same question's: one that is slower than news comes would never be heard.
+    if (asked.current === address && place.peek().loading) return;
+    asked.current = address;
     void store.read(slot, place, (signal) => store.client.json<T>(path, full, signal));
   }, [address, again, when, known, busy, place]);
   return place.value;

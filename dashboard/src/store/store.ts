@@ -3,7 +3,7 @@ import { computed, effect, signal, type ReadonlySignal, type Signal } from "@pre
 
 import { ApiError, type Client } from "../api/client";
 import { follow, type Connection, type StreamEvent } from "../api/events";
-import type { Alert, Badge, Health, Prints, Update } from "../api/answers";
+import type { Alert, Badge, ForecastCourse, Health, Prints, Update } from "../api/answers";
 import type { Ladder, MarketEntry, Markets, Series, Zones } from "../api/types";
 import type { Heat } from "../model/heat";
 import { fromLink, toLink, type View } from "../model/view";
@@ -48,6 +48,7 @@ export class Store {
   readonly zones = signal<Held<Zones>>(nothing());
   readonly ladder = signal<Held<Ladder>>(nothing());
   readonly series = signal<Held<Series>>(nothing());
+  readonly course = signal<Held<ForecastCourse>>(nothing());
   readonly connection = signal<Connection>("connecting");
   /** Grows with every live event; who shows live things reads `lastEvent` when it does. */
   readonly beats = signal(0);

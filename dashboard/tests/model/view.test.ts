@@ -7,8 +7,8 @@ import { FIRST_VIEW, fromLink, toLink, type View } from "../../src/model/view";
 describe("a link", () => {
   it("brings the whole view back", () => {
     const view: View = {
+      venue: "binance",
       joint: true,
-    venue: "binance",
       symbol: "BTC/USDT:USDT",
       range: "30d",
       side: "long",
@@ -23,6 +23,7 @@ describe("a link", () => {
       zones: false,
       tiers: [0, 3],
       panes: ["funding", "cvd"],
+      horizon: 4,
       at: Date.UTC(2026, 1, 6),
       zone: "Asia/Singapore",
     };

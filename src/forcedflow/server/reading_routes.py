@@ -14,8 +14,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from forcedflow.answers import checklist, forecast, playbook, scan, scorecard, signals
+from forcedflow.answers import (
+    checklist,
+    forecast,
+    forecast_course,
+    playbook,
+    scan,
+    scorecard,
+    signals,
+)
 from forcedflow.answers.instrument import choose_instrument
+from forcedflow.answers.times import parse_duration
 from forcedflow.errors import UsageError
 from forcedflow.playbook.checklist import ORDER_USD
 from forcedflow.playbook.playbook import Playbook
@@ -27,6 +36,7 @@ from forcedflow.server.parameters import (
     OptionalUsd,
     Percent,
     Price,
+    Range,
     Scenarios,
     SideOf,
     Symbol,
@@ -103,6 +113,33 @@ def reading_routes(replies: Replies) -> APIRouter:
             request,
             (symbol, venue, at_ms),
             lambda: forecast.ask(lake, choose_instrument(lake, symbol, venue), at_ms),
+            slow=True,
+        )
+
+    @routes.get("/forecast/course", responses=JSON, response_class=Response)
+    async def told_over_time(
+        request: Request,
+        symbol: Symbol,
+        venue: Venue = "binance",
+        at: At = None,
+        range_: Range = "7d",
+        event: Annotated[
+            str | None,
+            Query(
+                description="Whose chances; by default the first that the model tells of.",
+                max_length=40,
+                pattern=r"^[A-Za-z0-9 ]+$",
+            ),
+        ] = None,
+    ) -> Response:
+        """Return what was told ahead at every hour of a span of up to thirty days."""
+        at_ms, span_ms = desk.moment(at), parse_duration(range_)
+        return await replies.json(
+            request,
+            (symbol, venue, at_ms, span_ms, event),
+            lambda: forecast_course.ask(
+                lake, choose_instrument(lake, symbol, venue), at_ms, span_ms, event
+            ),
             slow=True,
         )
 
