@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from forcedflow.cli.kernels import SANDBOX
-from forcedflow.cli.options import console, iso_time, print_json
+from forcedflow.cli.options import console, iso_time, print_json, warn
 from forcedflow.errors import UsageError
 from forcedflow.sandbox.parameters import Scenario
 
@@ -108,7 +108,11 @@ def run(
     if headless:
         from forcedflow.cli.heatmap import picture_writer
 
-        draw = picture_writer()
+        try:
+            draw = picture_writer()
+        except UsageError as error:
+            # All else can be shown, and is what somebody who has just installed it wants to see.
+            warn(f"no {PICTURE}: {error}")
     from forcedflow.store import Lake
 
     with lake_folder(lake) as folder:
@@ -116,13 +120,15 @@ def run(
         market, registry = open_market(seed, scenario, speed, traders)
         end_ms = market.opened_ms + days * _DAY_MS
         fill_lake(held, market, registry, end_ms, days)
-        if draw is not None:
+        if headless:
             # What becomes known at the very end belongs to the minute after it.
             instrument = _instrument(market, registry)
             mapped, zones = _map(held, instrument, end_ms - 1)
-            draw(mapped, zones, Path(PICTURE))
+            if draw is not None:
+                draw(mapped, zones, Path(PICTURE))
             checklist = _checklist(held, instrument, end_ms - 1)
-            _print(mapped, zones, checklist, market, days, json=json)
+            facts = {**_facts(market), "days": days, "picture": PICTURE if draw else None}
+            _print(mapped, zones, checklist, facts, json=json)
         elif is_page:
             demo_page.show(held, market, registry, port, browser=browser)
         else:
@@ -228,28 +234,25 @@ def _print(
     mapped: LiquidationMap,
     zones: list[Zone],
     checklist: Checklist,
-    market: SandboxMarket,
-    days: int,
+    facts: dict[str, Any],
     *,
     json: bool,
 ) -> None:
     if json:
         from forcedflow.answers import zones as zones_answer
 
-        demo = {**_facts(market), "days": days}
         print_json(
-            {**zones_answer.answer(mapped, zones), "checklist": checklist.row(), "demo": demo}
+            {**zones_answer.answer(mapped, zones), "checklist": checklist.row(), "demo": facts}
         )
         return
     from forcedflow.report.checklist_terminal import CLAIMS, check_lines
     from forcedflow.report.terminal import basis, heading, heat_rows, zone_table
 
-    facts = _facts(market)
     screen = console()
     screen.print(heading(mapped, screen.width))
     screen.print(
         f"scenario {facts['scenario']}, seed {facts['seed']}, {facts['traders']:,} traders on "
-        f"{len(facts['venues'])} venues, {days} days",
+        f"{len(facts['venues'])} venues, {facts['days']} days",
         style="dim",
     )
     screen.print(heat_rows(mapped, color=screen.color_system is not None), soft_wrap=True)
@@ -257,7 +260,8 @@ def _print(
     screen.print(basis(mapped))
     screen.print(check_lines(checklist, screen.width))
     screen.print(CLAIMS, style="dim")
-    screen.print(f"picture: {PICTURE}", style="dim")
+    if facts["picture"]:
+        screen.print(f"picture: {facts['picture']}", style="dim")
 
 
 def _facts(market: SandboxMarket) -> dict[str, Any]:
@@ -268,7 +272,6 @@ def _facts(market: SandboxMarket) -> dict[str, Any]:
         "traders": market.n_traders,
         "venues": [rules.name for rules in market.parameters.venues],
         "parameters": market.parameters.digest(),
-        "picture": PICTURE,
     }
 
 
