@@ -49,6 +49,14 @@ REAL = """\
 refitted every week. Development data: it was looked at while the model was built. Liquidations by the hour are
 held of bitcoin alone (the sum of Binance, Bybit and OKX, a sampled lower bound).
 
+**In words.** Sizes beat volatility and hour at every horizon but four hours. Beside volatility *and past
+liquidations*, which is the opponent that counts, the gain is told from nothing at eight hours alone (2.4 %) and
+nowhere reaches the three per cent that were aimed at. The map adds to everything else at 24 hours (3.2 %), but a
+map of price history alone adds nearly as much; over that one it is ahead at eight hours by 1.2 %. Quantiles hold
+what they promise at one and four hours, and are a little wide at eight and 24. Of *when*, nothing is told from
+climatology: there were 4 to 26 event days. That price goes on from a named cluster to the next is told well, but
+as well by the distance to the cluster.
+
 """
 
 TRIAL = """\
@@ -56,6 +64,13 @@ TRIAL = """\
 
 `forcedflow scorecard forecast --trial`, refitted every eight weeks. Simulated events follow the rules of the
 simulation; that a forecast finds them says that it can, not that markets do.
+
+**In words.** Event C2: every horizon beats climatology and volatility, and what is said holds (slopes .90 to 1.05).
+The map adds nothing to it. At one alarm a week a quarter of events is caught within 24 hours, one alarm in ten is
+right, and climatology is as good at that. The absolute event is told too timidly (slopes of 1.3), event C1 too boldly
+(slopes of .4 to .7, 34 event days): read what they say with that in mind. The chain from a named cluster to the next
+is where the map itself earns its keep: .06 to .14 bits over a map of price history alone, on 240 event days. Permuted
+labels gain nothing worth the name anywhere.
 
 """
 

@@ -75,17 +75,12 @@ def choose_depth(
     NoDataError
         If not even a day's volume is known.
     """
-    down, up = (
-        _one_way(
-            direction,
-            _fresh(order_book, at_ms, BOOK_FRESH_MS, BOOK_FRESH_MS + WINDOW_MS),
-            _sided(_fresh(depth_bands, at_ms, BANDS_FRESH_MS, DAY_MS), direction),
-            klines,
-            at_ms,
-        )
-        for direction in ("down", "up")
+    book = _fresh(order_book, at_ms, BOOK_FRESH_MS, BOOK_FRESH_MS + WINDOW_MS)
+    bands = _two_sided(_fresh(depth_bands, at_ms, BANDS_FRESH_MS, DAY_MS))
+    return (
+        _one_way("down", book, bands, klines, at_ms),
+        _one_way("up", book, bands, klines, at_ms),
     )
-    return down, up
 
 
 def joined(near: DepthCurve, far: DepthCurve) -> DepthCurve:
@@ -165,18 +160,17 @@ def _one_way(
 
 def _fresh(rows: pl.DataFrame, at_ms: int, age_ms: int, past_ms: int = 0) -> pl.DataFrame:
     """Rows up to the moment; none where the newest is too old, else with ``past_ms`` before it."""
-    known = rows.filter(pl.col("event_time") <= _time(at_ms))
-    newest = known["event_time"].max() if known.height else None
-    if newest is None or known.filter(pl.col("event_time") >= _time(at_ms - age_ms)).is_empty():
-        return known.clear()
-    return known.filter(pl.col("event_time") >= _time(at_ms - max(past_ms, age_ms)))
+    event = rows["event_time"].dt.epoch("ms").to_numpy()
+    known = event <= at_ms
+    if not (known & (event >= at_ms - age_ms)).any():
+        return rows.clear()
+    return rows[np.flatnonzero(known & (event >= at_ms - max(past_ms, age_ms)))]
 
 
-def _sided(bands: pl.DataFrame, direction: Direction) -> pl.DataFrame:
+def _two_sided(bands: pl.DataFrame) -> pl.DataFrame:
     """Bands, unless a side of them is missing altogether: then nothing can vouch for the other."""
-    sides = {sign: bands.filter(pl.col("distance_pct") * sign > 0) for sign in (-1, 1)}
-    own = sides[-1 if direction == "down" else 1]
-    return bands.clear() if own.is_empty() or any(s.is_empty() for s in sides.values()) else bands
+    distance = bands["distance_pct"].to_numpy()
+    return bands if (distance < 0).any() and (distance > 0).any() else bands.clear()
 
 
 def _newest_day(klines: pl.DataFrame, at_ms: int) -> _Day | None:

@@ -18,10 +18,11 @@ from typing import Final
 import numpy as np
 
 from forcedflow.asof.features import last_of_steps
-from forcedflow.asof.map_features import depth_of
+from forcedflow.asof.map_features import DepthAt, depth_of
 from forcedflow.asof.market import HISTORY_DAYS, read_market, read_rule, read_schedule
 from forcedflow.errors import NoDataError
 from forcedflow.features.feature import KLINE_AGE_MS
+from forcedflow.features.grid import where
 from forcedflow.features.map_table import critical_shocks, ladder_of, read_map
 from forcedflow.features.punctual import punctual, taken_ms
 from forcedflow.features.venue_alignment import Marks
@@ -119,15 +120,14 @@ class MarketRows:
             )
             for table in BAR_TABLES
         }
-        by_price = found["klines"].partition_by("price_type", as_dict=True)
-        none = found["klines"].clear()
+        klines = found["klines"]
         terms = self.settle(at_ms) if self._settled is None else self._settled[1]
         return Market(
             instrument=self.instrument,
             at_ms=at_ms,
             open_interest=found["open_interest"],
-            mark_klines=by_price.get(("mark",), none),
-            trade_klines=by_price.get(("last",), none),
+            mark_klines=where(klines, "price_type", "mark"),
+            trade_klines=where(klines, "price_type", "last"),
             funding=found["funding"],
             schedule=terms.schedule,
             rule=terms.rule,
@@ -289,6 +289,8 @@ class PunctualLadder:
         self._reads: dict[int, HourlyRead | None] = {}
         self._reader: tuple[int, Callable[[VenueLadder, int], Mapping[str, float]]] | None = None
         self._marks: tuple[tuple[int, int], Marks] | None = None
+        # Depth of every moment up to one, so that a replay reads and thins the bands once.
+        self._depths: tuple[int, DepthAt] | None = None
         self._changes: list[int] = []
         self._told: dict[object, int] = {}
 
@@ -341,7 +343,7 @@ class PunctualLadder:
             if self._is_stale or moment_ms < self._at_ms:
                 self._built, self._is_stale = None, False
             self._advance(moment_ms, at_ms)
-            self._reads[moment_ms] = self._read(moment_ms)
+            self._reads[moment_ms] = self._read(moment_ms, at_ms)
         return self._reads[moment_ms]
 
     def marks(self, since_ms: int, at_ms: int) -> Marks:
@@ -401,13 +403,13 @@ class PunctualLadder:
         except NoDataError:
             return  # no bar yet, or none more
 
-    def _read(self, moment_ms: int) -> HourlyRead | None:
+    def _read(self, moment_ms: int, at_ms: int) -> HourlyRead | None:
         built = self._built
         if built is None or moment_ms - built.last_ms > KLINE_AGE_MS:
             return None
         mapped = built.mapped(self._source.tail(built.bars, built.size, moment_ms))
         ladder = ladder_of(mapped)
-        figures = read_map(ladder, self._shocks(mapped, moment_ms))
+        figures = read_map(ladder, self._shocks(mapped, moment_ms, at_ms))
         return HourlyRead(ladder, {**figures, **self._reach(built, ladder, mapped.known_ms)})
 
     def _reach(self, built: BarLadder, ladder: VenueLadder, known_ms: int) -> Mapping[str, float]:
@@ -420,21 +422,21 @@ class PunctualLadder:
         return self._reader[1](ladder, known_ms)
 
     def _shocks(
-        self, mapped: LiquidationMap, moment_ms: int
+        self, mapped: LiquidationMap, moment_ms: int, at_ms: int
     ) -> tuple[float | None, float | None] | None:
         if not self._with_shocks:
             return None
-        instrument = self._source.instrument
-        bands = self._source.rows.read(
-            "depth_bands",
-            venue=instrument.venue,
-            symbol=instrument.symbol,
-            start_ms=moment_ms - 2 * DAY_MS,
-            available_by_ms=moment_ms,
-        )
-        if bands.is_empty():
-            return None
-        depths = depth_of(last_of_steps(bands))(moment_ms)
+        if self._depths is None or self._depths[0] < moment_ms:
+            instrument = self._source.instrument
+            bands = self._source.rows.read(
+                "depth_bands",
+                venue=instrument.venue,
+                symbol=instrument.symbol,
+                start_ms=moment_ms - 2 * DAY_MS,
+                available_by_ms=at_ms,
+            )
+            self._depths = at_ms, depth_of(last_of_steps(bands))
+        depths = self._depths[1](moment_ms)
         return None if depths is None else critical_shocks(mapped, depths)
 
 

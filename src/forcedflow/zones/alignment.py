@@ -23,6 +23,7 @@ import numpy as np
 
 from forcedflow.positions import PriceGrid
 from forcedflow.units import F8, SIDES, F8x2, Side
+from forcedflow.zones._kernels import pair
 from forcedflow.zones.find import REACH, SideProfile, find_zones
 from forcedflow.zones.zone import Zone
 
@@ -238,17 +239,7 @@ def overlap(first: F8, second: F8, within: float) -> float:
     if not (first.sum() > 0 and second.sum() > 0):
         return float("nan")
     reach = int(within / BIN + 1e-9)
-    a, b = (first / first.sum()).tolist(), (second / second.sum()).tolist()
-    paired, i, j = 0.0, 0, 0
-    while i < len(a) and j < len(b):
-        if a[i] <= 0 or j > i + reach:
-            i += 1
-        elif b[j] <= 0 or i > j + reach:
-            j += 1
-        else:
-            mass = min(a[i], b[j])
-            paired, a[i], b[j] = paired + mass, a[i] - mass, b[j] - mass
-    return min(paired, 1.0)
+    return min(float(pair(first / first.sum(), second / second.sum(), reach)), 1.0)
 
 
 def apart(first: F8, second: F8) -> float:
