@@ -53,11 +53,8 @@ class LevelsScript(ScriptStrategyBase):
                 session.get(f"{ADDRESS}/api/v1/zones", params=query) as reply,
             ):
                 answer = await reply.json()
-        except (
-            aiohttp.ClientError,
-            asyncio.TimeoutError,  # noqa: UP041 - hummingbot runs on Python 3.10 too
-            ValueError,
-        ) as error:
+        # hummingbot runs on Python 3.10 too, where the two timeouts are different classes.
+        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:  # noqa: UP041
             self.problem = f"{ADDRESS}: {error or type(error).__name__}"
             return
         if "error" in answer:
