@@ -58,7 +58,8 @@ export function decimals(tickSize: number): number {
   if (!(tickSize > 0)) return 2;
   for (let places = 0; places < 12; places += 1) {
     const scaled = tickSize * 10 ** places;
-    if (Math.abs(scaled - Math.round(scaled)) < 1e-6) return places;
+    // A tick far below one is no whole number of anything yet, however near to zero.
+    if (scaled > 0.5 && Math.abs(scaled - Math.round(scaled)) < 1e-6) return places;
   }
   return 12;
 }

@@ -76,8 +76,12 @@ function Quote({ store }: { store: Store }) {
 function dayAgo(startMs: readonly number[], close: readonly number[]): number | null {
   const last = startMs[startMs.length - 1];
   if (last === undefined) return null;
-  const place = startMs.findIndex((ms) => ms >= last - 86_400_000);
-  return place > 0 ? (close[place] ?? null) : null;
+  const then = last - 86_400_000;
+  const place = startMs.findIndex((ms) => ms >= then);
+  const stepMs = last - (startMs[startMs.length - 2] ?? last);
+  // A shorter span knows nothing of the day before; one of a day begins with it.
+  const isKnown = place >= 0 && startMs[place]! - then <= 2 * stepMs;
+  return isKnown ? (close[place] ?? null) : null;
 }
 
 /** What the badge means, in a sentence. */

@@ -40,10 +40,10 @@ export function ScanPage({ store }: { store: Store }) {
                   <tr>
                     <th scope="col">Market</th>
                     <th scope="col" class="number">Price</th>
-                    <th scope="col">Down</th>
-                    <th scope="col">Up</th>
-                    <th scope="col" class="number">OI pressure</th>
-                    <th scope="col" class="number">Crowding</th>
+                    <th scope="col" title="weight of the signals on that point down, of 100">At risk down</th>
+                    <th scope="col" title="weight of the signals on that point up, of 100">At risk up</th>
+                    <th scope="col" class="number" title="open interest against a price that stands still, 0 to 100 of the last 30 days">OI pressure</th>
+                    <th scope="col" class="number" title="who pays funding, and its size as a rank of the last 30 days">Crowding</th>
                     <th scope="col">Signals on</th>
                     <th scope="col" class="number">Data</th>
                   </tr>
@@ -67,7 +67,7 @@ export function ScanPage({ store }: { store: Store }) {
                       <td><Bar value={one.loading.down} side="long" /></td>
                       <td><Bar value={one.loading.up} side="short" /></td>
                       <td class="number">{one.pressure_gauge?.toFixed(0) ?? "–"}</td>
-                      <td class="number">{one.crowding === null ? "–" : (100 * one.crowding).toFixed(0)}</td>
+                      <td class="number">{crowdingWords(one.crowding)}</td>
                       <td>{titles(one.loading.on) || <span class="muted">none</span>}</td>
                       <td class="number muted">{formatAge(one.freshness.age_s ?? null)}</td>
                     </tr>
@@ -90,6 +90,11 @@ export function ScanPage({ store }: { store: Store }) {
       )}
     </section>
   );
+}
+
+function crowdingWords(value: number | null): string {
+  if (value === null) return "–";
+  return `${value < 0 ? "shorts" : "longs"} ${(100 * Math.abs(value)).toFixed(0)}`;
 }
 
 function titles(names: readonly string[]): string {

@@ -55,3 +55,10 @@ describe("numbers as a person reads them", () => {
     expect(formatTime(Date.UTC(2026, 2, 29, 1, 0), "Europe/Berlin")).toBe("2026-03-29 03:00");
   });
 });
+
+describe("ticks far below one", () => {
+  it("give as many decimals as they need, so that a cheap coin has a price", () => {
+    expect([1e-7, 5e-8, 1e-9, 0.25, 10].map(decimals)).toEqual([7, 8, 9, 2, 0]);
+    expect(formatPrice(0.08810667, 1e-7)).toBe("0.0881067");
+  });
+});
