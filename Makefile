@@ -78,7 +78,27 @@ site: setup ## the documentation as a site, in docs/_build/html; its pictures co
 linkcheck: setup ## whether every address that the documentation names outside itself answers
 	$(BIN)/python docs/build_site.py --links
 
+wheel: setup dashboard ## the wheel, with the page inside, and the sdist that makes it, in dist/
+	$(BIN)/uv build --quiet --out-dir dist
+
+# Asks the package index, and takes minutes: no part of what CI runs on every change.
+wheelcheck: setup ## builds the wheel from a clean clone and tries it, and every extra, alone
+	$(BIN)/python deploy/wheel_check.py
+
+# What the lock names, with digests, for every extra.
+LOCKED := $(BIN)/uv export --quiet --locked --no-dev --all-extras --no-emit-project
+
+sbom: setup ## what is inside, as CycloneDX, from the lock
+	@mkdir -p dist
+	$(LOCKED) | $(BIN)/cyclonedx-py requirements - --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file dist/forcedflow.cdx.json
+
+# Asks PyPI for advisories.
+audit: setup ## known weaknesses in what the lock names
+	$(LOCKED) > $(ENV)/locked.txt
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement $(ENV)/locked.txt
+
 bench: setup ## how fast, against whom
 	$(BIN)/python -m benchmarks
 
-.PHONY: help setup dashboard demo test pango chromium lint types docs site linkcheck bench
+.PHONY: help setup dashboard demo test pango chromium lint types docs site linkcheck wheel wheelcheck sbom audit bench
