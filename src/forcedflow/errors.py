@@ -4,6 +4,7 @@ ForcedflowError
 ├── UsageError             the command or a setting is wrong; exit code 2
 ├── NoDataError            the lake does not hold what was asked for; exit code 3
 ├── WorkerLostError        a worker died over the same piece of work again and again; exit code 1
+├── LeaseHeldError         another process writes the same series; exit code 1
 ├── StorageError           a bucket did not answer as asked; exit code 4
 ├── VenueError             a venue or the network did not answer as asked; exit code 4
 │   ├── NotThereError      the venue says that it does not hold this
@@ -67,6 +68,30 @@ class WorkerLostError(ForcedflowError):
         super().__init__(
             f"{item}: its worker died {attempts} times; what was finished before is kept\n"
             "hint: fewer --workers leave each more memory; --executor serial shows what happens"
+        )
+
+
+class LeaseHeldError(ForcedflowError):
+    """Another process writes the same series of the lake.
+
+    Parameters
+    ----------
+    series : str
+        Venue and symbol.
+    doing : str
+        What it does with it, such as ``recorded``.
+    holder : str
+        Process and machine.
+    since, until : str
+        When it began, and when it is succeeded unless it goes on; UTC.
+    """
+
+    def __init__(self, series: str, doing: str, holder: str, since: str, until: str) -> None:
+        self.series, self.doing, self.holder = series, doing, holder
+        self.since, self.until = since, until
+        super().__init__(
+            f"{series} is being {doing} into this lake by {holder} since {since}\n"
+            f"hint: end that one, or leave the symbol out; if it died, run this again after {until}"
         )
 
 

@@ -20,6 +20,7 @@ from forcedflow.cli.options import (
     console,
     format_time,
     iso_time,
+    only_writer,
     open_lake,
     parse_moment,
     parse_time,
@@ -80,9 +81,14 @@ def run(
     source = connect_venue(venue.strip().lower(), read_settings())
     wanted, left_out = _tables(source, tables)
     try:
-        with _termination_as_interrupt(), _progress(quiet=json) as on_progress:
+        held = open_lake(lake, create=True)
+        with (
+            _termination_as_interrupt(),
+            only_writer(held, "fetch", [source.name], symbols),
+            _progress(quiet=json) as on_progress,
+        ):
             report = fetch(
-                open_lake(lake, create=True),
+                held,
                 source.connector,
                 source.http,
                 wanted,

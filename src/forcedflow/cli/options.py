@@ -7,9 +7,11 @@ Nothing heavy is imported here; a command pays for what it uses.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from forcedflow.answers.times import iso_time, parse_duration, parse_time
 from forcedflow.errors import UsageError
@@ -25,6 +27,7 @@ __all__ = [
     "console",
     "format_time",
     "iso_time",
+    "only_writer",
     "open_lake",
     "parse_duration",
     "parse_moment",
@@ -53,6 +56,35 @@ def open_lake(lake: Path | None, *, create: bool = False) -> Lake:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"{root}: cannot hold a lake: {reason}\nhint: --lake PATH") from error
+
+
+@contextmanager
+def only_writer(
+    held: Lake, work: Literal["record", "fetch"], venues: Sequence[str], symbols: Sequence[str]
+) -> Iterator[None]:
+    """Be the only process that records, or fetches, these series into the lake meanwhile.
+
+    Raises
+    ------
+    LeaseHeldError
+        If another does already.
+    """
+    from forcedflow.instruments import parse_symbol
+    from forcedflow.store.leases import holding
+
+    series = []
+    for venue in venues:
+        for symbol in symbols:
+            try:
+                series.append((venue, parse_symbol(symbol, venue).symbol))
+            except UsageError:
+                series.append((venue, symbol))  # the venue has a name of its own for it
+
+    def now_ms() -> int:
+        return round(datetime.now(UTC).timestamp() * 1000)
+
+    with holding(held, work, series, now_ms):
+        yield
 
 
 def choose_instrument(lake: Lake, symbol: str, venue: str) -> Instrument:

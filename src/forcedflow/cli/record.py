@@ -20,6 +20,7 @@ from cyclopts import Parameter
 from forcedflow.cli.changes import changes_to_json, table_of_changes
 from forcedflow.cli.options import (
     console,
+    only_writer,
     open_lake,
     parse_duration,
     print_json,
@@ -135,7 +136,11 @@ def _record(
     settings, interval_ms = read_settings(), parse_interval(interval)
     venues = [connect_venue(name, settings) for name in names]
     line = to_json if json else minute_line
-    with _shown(line, watched=not json) as on_health, _closing(venues):
+    with (
+        only_writer(lake, "record", [venue.name for venue in venues], symbols),
+        _shown(line, watched=not json) as on_health,
+        _closing(venues),
+    ):
         try:
             health = asyncio.run(
                 _until_told(venues, symbols, lake, tables, interval_ms, for_s, on_health)

@@ -21,6 +21,7 @@ from cyclopts import Parameter
 
 from forcedflow.cli.options import (
     choose_instrument,
+    only_writer,
     open_lake,
     parse_duration,
     parse_time,
@@ -280,7 +281,10 @@ def _follow_venues(
     held = open_lake(lake, create=True)
     markets = [choose_instrument(held, symbol, name) for name in names for symbol in symbols]
     try:
-        return follow(held, markets, partial(_record_and_follow, venues, symbols, held, back_ms))
+        with only_writer(held, "record", [venue.name for venue in venues], symbols):
+            return follow(
+                held, markets, partial(_record_and_follow, venues, symbols, held, back_ms)
+            )
     finally:
         # Threads that wait for a limit give up, so that an interruption ends soon.
         for venue in venues:

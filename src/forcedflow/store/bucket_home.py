@@ -49,6 +49,7 @@ class BucketHome:
 
     def __init__(self, address: str, local: Path | None) -> None:
         self.bucket = Bucket(address)
+        self.conditional = self.bucket
         self.address = self.bucket.address
         server = urlsplit(self.bucket.endpoint).netloc or "aws"
         below = self.address.removeprefix("s3://").split("/")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from forcedflow.errors import UsageError
+from forcedflow.store.conditional import Conditional, LockedFiles
 from forcedflow.store.manifest import Manifest, ManifestView
 from forcedflow.store.manifest_sqlite import SqliteManifest
 from forcedflow.store.partitions import Partition
@@ -33,6 +34,10 @@ class Home(Protocol):
     @property
     def manifest(self) -> Manifest:
         """Return what says which files count."""
+
+    @property
+    def conditional(self) -> Conditional:
+        """Return what puts small files on condition."""
 
     def create(self) -> None:
         """Make it, unless it is there already."""
@@ -88,6 +93,7 @@ class FolderHome:
         self.root = root
         self.address = str(root)
         self.manifest = SqliteManifest(root / "manifest.sqlite")
+        self.conditional = LockedFiles(root)
 
     def create(self) -> None:
         """Make the folder and its manifest."""

@@ -21,6 +21,7 @@ import polars as pl
 from forcedflow import tables
 from forcedflow.errors import DamagedFileError, NoDataError, SchemaError
 from forcedflow.store.commit import TableChange, merge_parts, store_rows
+from forcedflow.store.conditional import Conditional
 from forcedflow.store.home import FolderHome, Home
 from forcedflow.store.manifest import ManifestChange, Receipt
 from forcedflow.store.partitions import Partition, split
@@ -126,6 +127,11 @@ class Lake:
     def root(self) -> Path:
         """Return its folder; of a lake in a bucket that of what stays on this machine."""
         return self._home.root
+
+    @property
+    def conditional(self) -> Conditional:
+        """Return what puts small files of the lake on condition that nobody else did."""
+        return self._home.conditional
 
     def publish(self, path: Path) -> str:
         """Let everybody who reads the lake have a file below `root`, and return where it is.
