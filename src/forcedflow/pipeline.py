@@ -25,7 +25,7 @@ from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain, build_chain
 from forcedflow.cascade.forced_flow import forced_flow
 from forcedflow.cascade.hawkes.timing import Timing
-from forcedflow.cascade.montecarlo import SCENARIOS, Simulation, simulate
+from forcedflow.cascade.montecarlo import SCENARIOS, Simulation, Spread, simulate
 from forcedflow.cascade.record_bound import PastPrices, longest_record
 from forcedflow.cascade.stage import BIN, REACHING, Stage, lay_edges
 from forcedflow.cascade.start import Start
@@ -199,6 +199,7 @@ def build_cascade(
     rules: tuple[WaveRules, WaveRules] | None = None,
     past: PastPrices | None = None,
     timing: Timing | None = None,
+    spread: Spread = map,
 ) -> Cascade:
     """Return what would fall if price moved, both ways.
 
@@ -233,6 +234,8 @@ def build_cascade(
         own bounds how far scenarios go where it is the longer, or there is none.
     timing : Timing, optional
         What the times of past prints say; it stands beside the answer and changes nothing in it.
+    spread : callable, optional
+        Runs pieces of the scenarios elsewhere; see `forcedflow.cascade.montecarlo.simulate`.
 
     Returns
     -------
@@ -264,7 +267,7 @@ def build_cascade(
         stage = build_stage(maps, [pair[place] for pair in depths], side, reaching, complete_feeds)
         margins = [_maintenance_rate(mapped, side) for mapped in maps]
         taken = assumed_rules(stage, margins) if rules is None else rules[place]
-        ran = partial(simulate, stage, history=history, seed=seed, start=start)
+        ran = partial(simulate, stage, history=history, seed=seed, start=start, spread=spread)
         simulations = _carried(
             seed,
             *(
@@ -295,8 +298,9 @@ def build_cascade(
         chain = build_chain(seen, stage.mark, zones, simulations, horizon_ms, sigma, others)
         return chain, taken
 
-    # The ways share nothing but what they read, and their loops let go of the interpreter.
-    with ThreadPoolExecutor(len(SIDES)) as pool:
+    # The ways share nothing but what they read, and their loops let go of the interpreter. Whoever
+    # spreads the scenarios has all workers busy with one way.
+    with ThreadPoolExecutor(len(SIDES) if spread is map else 1) as pool:
         (down, ruled), (up, _) = pool.map(one_way, range(len(SIDES)))
     base_rates = tuple(
         count_growth(bars.low, bars.high, bars.close, bars.end_ms, direction, within_ms)

@@ -20,7 +20,7 @@ from forcedflow.cascade.base_rate import BaseRate
 from forcedflow.cascade.cascade import Cascade
 from forcedflow.cascade.chain import Chain
 from forcedflow.cascade.hawkes.timing import LONGEST_MS, read_timing
-from forcedflow.cascade.montecarlo import LABEL, Quantiles
+from forcedflow.cascade.montecarlo import LABEL, Quantiles, Spread
 from forcedflow.cascade.settlement import settle
 from forcedflow.cascade.start import Start
 from forcedflow.depth.curve import DepthCurve, Direction
@@ -112,7 +112,11 @@ def ask(
 
 
 def read(
-    lake: Lake, instruments: Sequence[Instrument], at_ms: int, options: CascadeOptions
+    lake: Lake,
+    instruments: Sequence[Instrument],
+    at_ms: int,
+    options: CascadeOptions,
+    spread: Spread = map,
 ) -> Cascade:
     """Return what would fall if price moved.
 
@@ -124,6 +128,8 @@ def read(
     at_ms : int
         The moment. [UTC ms]
     options : CascadeOptions
+    spread : callable, optional
+        Runs pieces of the scenarios elsewhere; see `forcedflow.cascade.montecarlo.simulate`.
 
     Raises
     ------
@@ -145,6 +151,7 @@ def read(
         scenarios=options.scenarios,
         past=read_past_prices(lake, instruments[0], at_ms),
         timing=read_timing(*read_prints(lake, instruments[0], at_ms, LONGEST_MS), at_ms),
+        spread=spread,
     )
 
 

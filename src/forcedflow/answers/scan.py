@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from forcedflow.answers import signals
@@ -16,6 +17,7 @@ from forcedflow.answers.forecast import chance_answer
 from forcedflow.answers.times import iso_time
 from forcedflow.asof.forecast import read_with_forecast
 from forcedflow.errors import NoDataError
+from forcedflow.executors import Executor, Progress, SerialExecutor
 from forcedflow.instruments import Instrument, parse_symbol
 from forcedflow.report.signals_terminal import MarketSignals
 from forcedflow.store import Lake
@@ -64,6 +66,8 @@ def read(
     *,
     venue: str | None = None,
     by: Order = "loading",
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Scan:
     """Return what signals say of several markets.
 
@@ -77,6 +81,10 @@ def read(
     venue : str, optional
         Of the contracts that are not named; every venue by default.
     by : {"loading", "zone", "crowding", "forecast"}
+    executor : Executor, optional
+        Reads each market; this process by default. What is read is the same.
+    progress : callable, optional
+        Told how many markets are read, and how many there are.
 
     Raises
     ------
@@ -85,21 +93,31 @@ def read(
     """
     found: list[MarketSignals] = []
     left_out: list[dict[str, str]] = []
-    for instrument in instruments or _held(lake, venue):
-        try:
-            table, forecast, _ = read_with_forecast(lake, instrument, at_ms)
-            market = signals.read(lake, instrument, at_ms, None, table)
-            found.append(replace(market, forecast=forecast))
-        except NoDataError as error:
-            reason = str(error).split("\n")[0]
+    chosen = list(instruments) or _held(lake, venue)
+    read_one = partial(_read_market, lake, at_ms)
+    markets = (executor or SerialExecutor()).map(read_one, chosen, progress=progress)
+    for instrument, market in zip(chosen, markets, strict=True):
+        if isinstance(market, str):
             left_out.append(
-                {"symbol": instrument.symbol, "venue": instrument.venue, "reason": reason}
+                {"symbol": instrument.symbol, "venue": instrument.venue, "reason": market}
             )
+        else:
+            found.append(market)
     if not found:
         reasons = "; ".join(row["reason"] for row in left_out) or "the lake holds no open interest"
         raise NoDataError(f"{reasons}\nhint: forcedflow fetch binance BTC --from TIME")
     found.sort(key=lambda market: order_of(market, by))
     return Scan(at_ms, by, tuple(found), tuple(left_out))
+
+
+def _read_market(lake: Lake, at_ms: int, instrument: Instrument) -> MarketSignals | str:
+    """Return what signals say of a market, or why that is not known."""
+    try:
+        table, forecast, _ = read_with_forecast(lake, instrument, at_ms)
+        market = signals.read(lake, instrument, at_ms, None, table)
+    except NoDataError as error:
+        return str(error).split("\n", maxsplit=1)[0]
+    return replace(market, forecast=forecast)
 
 
 def answer(scan: Scan) -> dict[str, Any]:

@@ -22,8 +22,10 @@ allows, are thinned; see `forcedflow.cascade.record_bound`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -54,6 +56,9 @@ LABEL = "structural, uncalibrated"
 
 LONGEST_MS = 7 * DAY_MS
 """Longest horizon: ladder and book of the moment say nothing of what stands there later. [ms]"""
+
+Spread: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Runs a task on items and returns results in their order, as ``map`` does."""
 
 _STEPS = 1_728
 _LEAST_STEP_S = 10.0
@@ -238,6 +243,7 @@ def simulate(
     scenarios: int = SCENARIOS,
     withdrawal: float = WITHDRAWAL,
     past: PastWindows | None = None,
+    spread: Spread = map,
 ) -> Simulation:
     """Return what becomes of many scenarios in one direction.
 
@@ -260,6 +266,9 @@ def simulate(
         Depth that makers take away per multiple of ordinary volatility. [1]
     past : PastWindows, optional
         Past windows of the horizon, which bound how often price may go further than it ever did.
+    spread : callable, optional
+        Runs a task on each of many items and returns the results in their order, as ``map`` does:
+        whoever knows of other processes lets them take part. The scenarios are the same.
 
     Returns
     -------
@@ -298,6 +307,7 @@ def simulate(
             scenarios=min(scenarios, _JUDGES),
             withdrawal=withdrawal,
             past=past,
+            spread=spread,
         ).bound
     shock, order = start.along(stage.direction)
     stage = start.seen_from(stage)
@@ -306,46 +316,16 @@ def simulate(
     refine = max(1, min(_STEPS // (bars * LEGS), int(leg_s / _LEAST_STEP_S)))
     step_s = leg_s / refine
     rules = replace(rules, step_s=step_s)
-    sign = -1.0 if stage.direction == "down" else 1.0
-    found = []
-    for first, spawned in zip(
-        range(0, scenarios, _CHUNK),
-        np.random.SeedSequence(seed).spawn(-(-scenarios // _CHUNK)),
-        strict=True,
-    ):
-        size = min(_CHUNK, scenarios - first)
-        generator = np.random.default_rng(spawned)
-        forced_factor = np.exp(stage.forced_log_sd * generator.standard_normal(size))
-        depth_factor = np.exp(stage.depth_log_sd * generator.standard_normal(size))
-        picked = history.pick(size, bars, generator)
-        path = shock + sign * history.paths(picked, refine)
-        left = _left(history, history.moves(picked), start.shock, withdrawal)
-        left_steps = np.repeat(left, LEGS * refine, axis=1)
-        ran = waves.run(
-            stage,
-            rules,
-            path,
-            left_steps,
-            order,
-            forced_factor,
-            depth_factor,
+    draws = [
+        (min(_CHUNK, scenarios - first), spawned)
+        for first, spawned in zip(
+            range(0, scenarios, _CHUNK),
+            np.random.SeedSequence(seed).spawn(-(-scenarios // _CHUNK)),
+            strict=True,
         )
-        alone = np.maximum(path.max(axis=1), 0.0)
-        if order > 0:
-            # An order moves price by itself; that is no merit of the ladder.
-            alone = waves.run(stage, rules, path, left_steps, order, 0.0, depth_factor).furthest
-        found.append(
-            (
-                np.maximum(ran.furthest, alone),
-                ran.last,
-                alone,
-                ran.triggered.sum(axis=1),
-                left.min(axis=1),
-                forced_factor,
-                depth_factor,
-                ran.exhausted.any(axis=1),
-            )
-        )
+    ]
+    run = partial(_draw, stage, rules, history, bars, refine, shock, start.shock, order, withdrawal)
+    found = list(spread(run, draws))
     furthest, last, alone, forced, least, forced_factor, depth_factor, exhausted = (
         np.concatenate(parts) for parts in zip(*found, strict=True)
     )
@@ -363,6 +343,45 @@ def simulate(
         exhausted=exhausted,
     )
     return whole if past is None else _bounded(whole, past, judged, history, seed)
+
+
+def _draw(
+    stage: Stage,
+    rules: WaveRules,
+    history: FilteredHistory,
+    bars: int,
+    refine: int,
+    shock: float,
+    stated_shock: float,
+    order: float,
+    withdrawal: float,
+    draw: tuple[int, np.random.SeedSequence],
+) -> tuple[np.ndarray[Any, Any], ...]:
+    """Return the columns of `Simulation` for so many scenarios of one seed."""
+    size, seed = draw
+    generator = np.random.default_rng(seed)
+    forced_factor = np.exp(stage.forced_log_sd * generator.standard_normal(size))
+    depth_factor = np.exp(stage.depth_log_sd * generator.standard_normal(size))
+    picked = history.pick(size, bars, generator)
+    sign = -1.0 if stage.direction == "down" else 1.0
+    path = shock + sign * history.paths(picked, refine)
+    left = _left(history, history.moves(picked), stated_shock, withdrawal)
+    left_steps = np.repeat(left, LEGS * refine, axis=1)
+    ran = waves.run(stage, rules, path, left_steps, order, forced_factor, depth_factor)
+    alone = np.maximum(path.max(axis=1), 0.0)
+    if order > 0:
+        # An order moves price by itself; that is no merit of the ladder.
+        alone = waves.run(stage, rules, path, left_steps, order, 0.0, depth_factor).furthest
+    return (
+        np.maximum(ran.furthest, alone),
+        ran.last,
+        alone,
+        ran.triggered.sum(axis=1),
+        left.min(axis=1),
+        forced_factor,
+        depth_factor,
+        np.asarray(ran.exhausted.any(axis=1)),
+    )
 
 
 def share(hits: B1) -> Probability:

@@ -20,6 +20,7 @@ from forcedflow.cli.options import (
     parse_moment,
     print_json,
 )
+from forcedflow.cli.workers import HERE, Spread
 from forcedflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run(
     lake: Path | None = None,
     out: Path | None = None,
     json: bool = False,
+    spread: Spread = HERE,
 ) -> int:
     """Estimate which clusters would fall one after the other, where it stops, how likely.
 
@@ -95,7 +97,13 @@ def run(
     )
     at_ms = parse_moment(at)
     held = open_lake(lake)
-    cascade = answers.read(held, _instruments(held, symbol, venue), at_ms, options)
+    instruments = _instruments(held, symbol, venue)
+    if spread.elsewhere:
+        with spread.start() as executor:
+            cascade = answers.read(held, instruments, at_ms, options, executor.map)
+    else:
+        with spread.start():
+            cascade = answers.read(held, instruments, at_ms, options)
     if write is not None and out is not None:
         try:
             write(cascade, out)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -20,11 +21,16 @@ from forcedflow.cli.options import (
     parse_duration,
     parse_moment,
     print_json,
+    warn,
 )
-from forcedflow.errors import UsageError
+from forcedflow.cli.workers import HERE, Spread, Workers, counting
+from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
+    from forcedflow.cli.heatmap_folder import Drawing
+    from forcedflow.instruments import Instrument
     from forcedflow.liquidation_map import LiquidationMap
+    from forcedflow.store import Lake
     from forcedflow.zones import Zone
 
 Format: TypeAlias = Literal["png", "json", "coinglass", "pine", "csv"]
@@ -41,16 +47,18 @@ def run(
     lake: Path | None = None,
     out: Path | None = None,
     format_: Annotated[Format | None, Parameter(name="--format")] = None,
+    out_dir: Path | None = None,
     json: bool = False,
+    spread: Spread = HERE,
 ) -> int:
     """Draw how much would be force-closed at every price, over time.
 
     Parameters
     ----------
     symbol
-        BTC, BTCUSDT or BTC/USDT:USDT.
+        BTC, BTCUSDT or BTC/USDT:USDT; with --out-dir several joined by commas, or all.
     venue
-        Venue of the contract.
+        Venue of the contract; with --out-dir several joined by commas.
     range_
         Span to show before the last bar: 12h, 24h, 3d, 7d, 30d, 90d, 180d or 1y, or any other.
     at
@@ -64,9 +72,19 @@ def run(
         File to write; its ending decides the format (.png .json .csv .pine).
     format_
         png, json, coinglass (its JSON shape), pine or csv (levels for TradingView).
+    out_dir
+        Folder to write one file per market to, in the format of --format or else png; --json then
+        prints what was written. Who works is said by --executor.
     json
         Print the picture as JSON: one byte a cell in base64, with its header.
     """
+    if out_dir is not None:
+        if out is not None:
+            raise UsageError("one file, or a folder of them\nhint: leave out --out")
+        drawn = _Drawn(symbol, venue, at, range_, model, format_ or "png")
+        return _write_folder(drawn, lake, out_dir, spread, json=json)
+    if spread.elsewhere:
+        raise UsageError("one picture is one piece of work\nhint: --out-dir FOLDER draws many")
     from forcedflow.answers.model import read_map
 
     wanted = _format(out, format_, json=json)
@@ -85,6 +103,56 @@ def run(
         except OSError as error:
             raise UsageError(f"{out}: cannot be written: {error.strerror or error}") from error
         sys.stderr.write(f"wrote {out}\n")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What is drawn of each market, as a person stated it."""
+
+    symbols: str
+    venues: str
+    at: str | None
+    span: str
+    model: str | None
+    format: Format
+
+    def of(self, held: Lake) -> tuple[Drawing, list[Instrument]]:
+        from forcedflow.cli.heatmap_folder import Drawing, held_markets
+
+        venues = [name.strip() for name in self.venues.split(",")]
+        if self.symbols == "all":
+            markets = held_markets(held, venues)
+        else:
+            markets = [
+                choose_instrument(held, name.strip(), venue)
+                for venue in venues
+                for name in self.symbols.split(",")
+            ]
+        at_ms, span_ms = parse_moment(self.at), parse_duration(self.span)
+        drawing = Drawing(held, at_ms, span_ms, self.model, self.format)
+        return drawing, list(dict.fromkeys(markets))
+
+
+def _write_folder(
+    drawn: _Drawn, lake: Path | None, folder: Path, spread: Workers, *, json: bool
+) -> int:
+    from forcedflow.cli.heatmap_folder import write_all
+
+    if drawn.format == "png":
+        picture_writer()  # says now, not in every worker, that it needs the extra
+    drawing, markets = drawn.of(open_lake(lake))
+    with spread.start() as executor, counting("drawing") as progress:
+        written = write_all(drawing, markets, folder, executor, progress)
+    missing = [one for one in written if one.path is None]
+    if json:
+        print_json({"at": iso_time(drawing.at_ms), "markets": [one.row() for one in written]})
+    else:
+        for one in missing:
+            warn(f"left out: {one.instrument.venue} {one.instrument.symbol}: {one.reason}")
+        sys.stderr.write(f"wrote {len(written) - len(missing)} files to {folder}\n")
+    if len(missing) == len(written):
+        raise NoDataError("not one market could be drawn\nhint: forcedflow coverage")
     return 0
 
 
@@ -122,7 +190,7 @@ def _print_picture(mapped: LiquidationMap, zones: list[Zone]) -> None:
 
 
 def _print_data(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> None:
-    value = _value(wanted, mapped, zones)
+    value = value_of(wanted, mapped, zones)
     if isinstance(value, str):
         sys.stdout.write(value)
     else:
@@ -130,14 +198,9 @@ def _print_data(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> No
 
 
 def _write(wanted: Format, mapped: LiquidationMap, zones: list[Zone], out: Path) -> None:
-    import msgspec
+    from forcedflow.cli.heatmap_folder import file_of
 
-    if wanted == "png":
-        picture_writer()(mapped, zones, out)
-        return
-    value = _value(wanted, mapped, zones)
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode() + "\n"
-    out.write_text(text, encoding="utf-8")
+    out.write_bytes(file_of(wanted, mapped, zones))
 
 
 def picture_writer() -> Callable[[LiquidationMap, list[Zone], Path], None]:
@@ -159,7 +222,7 @@ def picture_writer() -> Callable[[LiquidationMap, list[Zone], Path], None]:
     return draw_heatmap
 
 
-def _value(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | dict[str, Any]:
+def value_of(wanted: Format, mapped: LiquidationMap, zones: list[Zone]) -> str | dict[str, Any]:
     """Return text as it stands, or a value for JSON."""
     from forcedflow.answers import heatmap
     from forcedflow.integrations.coinglass_shape import coinglass_heatmap

@@ -16,6 +16,7 @@ from forcedflow.cli.options import (
     print_json,
     warn,
 )
+from forcedflow.cli.workers import HERE, Spread, counting
 
 
 def run(
@@ -25,6 +26,7 @@ def run(
     at: str | None = None,
     lake: Path | None = None,
     json: bool = False,
+    spread: Spread = HERE,
 ) -> int:
     """Rank markets by how loaded they are, how near a cluster is, how crowded, how likely to fall.
 
@@ -49,7 +51,10 @@ def run(
     at_ms = parse_moment(at)
     held = open_lake(lake)
     chosen = [choose_instrument(held, symbol, venue or "binance") for symbol in symbols]
-    found = scan.read(held, chosen, at_ms, venue=venue, by=by)
+    with spread.start() as executor, counting("reading") as progress:
+        found = scan.read(
+            held, chosen, at_ms, venue=venue, by=by, executor=executor, progress=progress
+        )
     if json:
         print_json(scan.answer(found))
         return 0

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -24,12 +25,15 @@ from forcedflow.cli.options import (
     parse_time,
     print_json,
 )
+from forcedflow.cli.workers import HERE, Spread, Workers, counting
 from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from forcedflow.cascade.montecarlo import Spread as SpreadFits
     from forcedflow.evaluate.scorecard import Row
+    from forcedflow.executors import Executor, Progress
     from forcedflow.instruments import Instrument
     from forcedflow.liquidation_map import Market
     from forcedflow.store import Lake
@@ -55,6 +59,7 @@ def run(
     lake: Path | None = None,
     out: Path | None = None,
     json: bool = False,
+    spread: Spread = HERE,
 ) -> int:
     """Score a product on data it never saw, beside its nulls.
 
@@ -98,7 +103,7 @@ def run(
     """
     from forcedflow.evaluate.scorecard import adjust, document, markdown
 
-    asked = _Asked(symbol, venue, fit_to, from_, to, horizon, walk, placebos, trial, lake)
+    asked = _Asked(symbol, venue, fit_to, from_, to, horizon, walk, placebos, trial, lake, spread)
     _refuse(product, asked)
     data: dict[str, Any] = {
         "hashes": {},
@@ -142,6 +147,7 @@ class _Asked:
     placebos: bool
     trial: bool
     lake: Path | None
+    spread: Workers
 
     def instruments(self, held: Lake) -> list[Instrument]:
         return [
@@ -160,6 +166,10 @@ class _Asked:
 
 def _refuse(product: Product, asked: _Asked) -> None:
     """Refuse what says nothing of a product, before any waiting."""
+    if asked.spread.elsewhere and product != "map":
+        raise UsageError(
+            f"a scorecard of the {product} runs in one process\nhint: leave out --executor"
+        )
     if asked.trial and product not in _TRIALS:
         raise UsageError(
             f"--trial is of {', '.join(_TRIALS)} alone\nhint: forcedflow scorecard cascade --trial"
@@ -237,7 +247,10 @@ def _score_map_product(asked: _Asked, data: dict[str, Any]) -> tuple[list[Row], 
     horizon = asked.horizon or "1h"
     span = _Span.of(asked.fit_to, asked.from_, asked.to, horizon, walk=asked.walk)
     held = open_lake(asked.lake)
-    rows = _score_maps(held, asked.instruments(held), span, data, placebos=asked.placebos)
+    with asked.spread.start() as executor, counting("scoring") as progress:
+        rows = _score_maps(
+            held, asked.instruments(held), span, data, executor, progress, placebos=asked.placebos
+        )
     note = (
         f"Fitted to {asked.fit_to}, scored {asked.from_ or asked.fit_to} to {asked.to}, "
         f"{_how(span)}; given the path, volume and open interest of each interval."
@@ -333,22 +346,58 @@ def _score_maps(
     instruments: list[Instrument],
     span: _Span,
     data: dict[str, Any],
+    executor: Executor,
+    progress: Progress | None,
     *,
     placebos: bool,
 ) -> list[Row]:
-    """Rows of every symbol that the lake holds enough of; why not, of the others."""
+    """Rows of every symbol that the lake holds enough of; why not, of the others.
+
+    Of several symbols each is a piece of work, of a single one each of its fits.
+    """
+    task = partial(_score_symbol, held, span, placebos)
+    if len(instruments) == 1:
+        scored = [task(instruments[0], executor.map)]
+    else:
+        scored = list(executor.map(task, instruments, progress=progress))
     rows: list[Row] = []
-    for instrument in instruments:
-        report_progress(f"{instrument.venue} {instrument.symbol}")
-        try:
-            rows += _map_rows(held, instrument, span, data, placebos=placebos)
-        except NoDataError as error:
-            data["missing"].append({"symbol": instrument.symbol, "why": str(error).split("\n")[0]})
+    for found, told in scored:
+        rows += found
+        for name, value in told.items():
+            if isinstance(value, dict):
+                data[name] |= value
+            else:
+                data[name] += value
     return rows
 
 
+def _score_symbol(
+    held: Lake, span: _Span, placebos: bool, instrument: Instrument, spread: SpreadFits = map
+) -> tuple[list[Row], dict[str, Any]]:
+    """Rows of one symbol, and what they rest on; or why there are none."""
+    report_progress(f"{instrument.venue} {instrument.symbol}")
+    told: dict[str, Any] = {
+        "hashes": {},
+        "ranges": {},
+        "targets": {},
+        "missing": [],
+        "simulated": [],
+    }
+    try:
+        return _map_rows(held, instrument, span, told, spread, placebos=placebos), told
+    except NoDataError as error:
+        told["missing"].append({"symbol": instrument.symbol, "why": str(error).split("\n")[0]})
+        return [], told
+
+
 def _map_rows(
-    held: Lake, instrument: Instrument, span: _Span, data: dict[str, Any], *, placebos: bool
+    held: Lake,
+    instrument: Instrument,
+    span: _Span,
+    data: dict[str, Any],
+    spread: SpreadFits,
+    *,
+    placebos: bool,
 ) -> list[Row]:
     """Rows of one symbol, remembered or scored; what they rest on goes into ``data``."""
     from forcedflow.asof import (
@@ -397,7 +446,7 @@ def _map_rows(
     def score() -> tuple[list[Row], list[Any]]:
         missing: dict[str, Any] = {"missing": []}
         rows = _score_map(
-            held, market, liquidations, path, peers, whose, span, missing, placebos=placebos
+            held, market, liquidations, path, peers, whose, span, missing, spread, placebos=placebos
         )
         return rows, missing["missing"]
 
@@ -415,12 +464,13 @@ def _score_map(
     whose: str,
     span: _Span,
     data: dict[str, Any],
+    spread: SpreadFits,
     *,
     placebos: bool,
 ) -> list[Row]:
     from forcedflow.cli.scorecard_where import Seen, score_where
     from forcedflow.evaluate.map_card import Scope, joined, map_rows, score_span
-    from forcedflow.evaluate.map_trial import hold_trial, prepare
+    from forcedflow.evaluate.map_trial import hold_trials, prepare
     from forcedflow.evaluate.path_only import scored_bars
     from forcedflow.evaluate.realised import realised_liquidations
     from forcedflow.positions import bin_width, infer_flows, prior_atoms
@@ -435,9 +485,9 @@ def _score_map(
     realised = realised_liquidations(liquidations, span.length_ms)
     prepared = prepare(bars, flows, realised, span.length_ms, atoms, width, placebos=placebos)
     parts, trials = [], []
-    for fit_to_ms, from_ms, to_ms in span.folds:
-        report_progress(f"  fit to {iso_time(fit_to_ms)}")
-        trial = hold_trial(prepared, fit_to_ms)
+    report_progress(f"  {len(span.folds)} fits")
+    held_trials = hold_trials(prepared, [fold[0] for fold in span.folds], spread)
+    for trial, (_, from_ms, to_ms) in zip(held_trials, span.folds, strict=True):
         try:
             parts.append(score_span(trial, from_ms, to_ms))
             trials.append((trial, from_ms, to_ms))

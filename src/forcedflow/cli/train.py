@@ -5,9 +5,11 @@ In:  a product, a symbol, an end of the fit.   Out: a file in the lake; its card
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -19,12 +21,17 @@ from forcedflow.cli.options import (
     parse_duration,
     parse_time,
     print_json,
+    warn,
 )
+from forcedflow.cli.workers import HERE, Spread, counting
 from forcedflow.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
+    from forcedflow.evaluate.forecast_fit import Evidence
+    from forcedflow.executors import Executor
     from forcedflow.instruments import Instrument
     from forcedflow.store import Lake
+    from forcedflow.store.artefacts import MapArtefact
 
 Product: TypeAlias = Literal["map", "forecast"]
 
@@ -39,6 +46,7 @@ def run(
     horizon: str | None = None,
     lake: Path | None = None,
     json: bool = False,
+    spread: Spread = HERE,
 ) -> int:
     """Learn from the lake's past and keep what was learned as a dated file.
 
@@ -48,7 +56,8 @@ def run(
         map: which leverages and holding times liquidations came from, of one symbol. forecast: how
         likely a cascade begins and how much is closed by force, from several symbols together.
     symbol
-        BTC, BTCUSDT or BTC/USDT:USDT; forecast: several, joined by commas.
+        BTC, BTCUSDT or BTC/USDT:USDT, or several joined by commas: one map each, one forecast from
+        all of them.
     venue
         Venue whose open interest is used.
     fit_to
@@ -68,69 +77,119 @@ def run(
         if horizon is not None:
             raise UsageError("a forecast has its own horizons\nhint: leave out --horizon")
         from_ms = None if from_ is None else parse_time(from_)
-        return _train_forecast(held, symbol, venue, parse_time(fit_to), from_ms, json=json)
+        with spread.start() as executor:
+            return _train_forecast(
+                held, symbol, venue, parse_time(fit_to), from_ms, executor, json=json
+            )
     if from_ is not None:
         raise UsageError("a map reads all that is held\nhint: leave out --from")
-    return _train_map(held, symbol, venue, fit_to, horizon or "1h", json=json)
+    instruments = _named(held, symbol, venue)
+    with spread.start() as executor, counting("fitting") as progress:
+        fits = executor.map(
+            partial(_fitted, held, parse_time(fit_to), parse_duration(horizon or "1h")),
+            instruments,
+            progress=progress,
+        )
+        return _keep_maps(held, instruments, fits, horizon or "1h", json=json)
 
 
-def _train_map(
-    held: Lake, symbol: str, venue: str, fit_to: str, horizon: str, *, json: bool
-) -> int:
+def _fitted(
+    held: Lake, fit_to_ms: int, length_ms: int, instrument: Instrument
+) -> MapArtefact | NoDataError:
+    """Return what was learned of a market, or why nothing could be."""
     from forcedflow.evaluate.fitted_card import artefact_of, inner_record
     from forcedflow.evaluate.map_fit import fit_map, read_evidence
-    from forcedflow.store.artefacts import write_artefact
 
-    fit_to_ms, length_ms = parse_time(fit_to), parse_duration(horizon)
-    instrument = choose_instrument(held, symbol, venue)
-    fitted = fit_map(read_evidence(held, instrument, fit_to_ms, length_ms), fit_to_ms)
+    try:
+        fitted = fit_map(read_evidence(held, instrument, fit_to_ms, length_ms), fit_to_ms)
+    except NoDataError as error:
+        return error
     now = iso_time(round(datetime.now(UTC).timestamp() * 1000))
-    artefact = artefact_of(fitted, inner_record(fitted), now)
-    path = write_artefact(held.root, artefact)
-    where = held.publish(path)
+    return artefact_of(fitted, inner_record(fitted), now)
+
+
+def _keep_maps(
+    held: Lake,
+    instruments: Sequence[Instrument],
+    fits: Iterable[MapArtefact | NoDataError],
+    horizon: str,
+    *,
+    json: bool,
+) -> int:
+    """Write each map as it comes, so that an interruption keeps those that are done."""
+    from forcedflow.store.artefacts import read_artefact, write_artefact
+
+    documents, failures = [], []
+    for instrument, fit in zip(instruments, fits, strict=True):
+        if isinstance(fit, NoDataError):
+            failures.append(fit)
+            if len(instruments) > 1:
+                reason = str(fit).split("\n", maxsplit=1)[0]
+                warn(f"left out: {instrument.venue} {instrument.symbol}: {reason}")
+            continue
+        path = write_artefact(held.root, fit)
+        where = held.publish(path)
+        if json:
+            documents.append(_map_document(read_artefact(path), where, horizon))
+        else:
+            _print_map(fit, path.stem, where)
+    if len(failures) == len(instruments):
+        raise failures[0]
     if json:
-        print_json(
-            {
-                "product": "map",
-                "artefact": where,
-                "symbol": artefact.symbol,
-                "venue": artefact.venue,
-                "simulated": artefact.simulated,
-                "fit_to": iso_time(fit_to_ms),
-                "horizon": horizon,
-                "intervals": artefact.n,
-                "targets": artefact.targets,
-                "level": round(artefact.level, 4),
-                "inputs": artefact.inputs,
-                "data": artefact.data,
-                "card": artefact.card,
-            }
-        )
-        return 0
-    screen = console()
-    screen.print(f"{artefact.symbol} · {artefact.venue}   trained map {path.stem}", style="bold")
-    for line in artefact.card:
-        screen.print(f"· {line}")
-    screen.print(f"wrote {where}", style="dim", soft_wrap=True)
+        print_json(documents[0] if len(instruments) == 1 else {"maps": documents})
     return 0
 
 
+def _map_document(artefact: MapArtefact, where: str, horizon: str) -> dict[str, Any]:
+    return {
+        "product": "map",
+        "artefact": where,
+        "symbol": artefact.symbol,
+        "venue": artefact.venue,
+        "simulated": artefact.simulated,
+        "fit_to": iso_time(artefact.fit_to_ms),
+        "horizon": horizon,
+        "intervals": artefact.n,
+        "targets": artefact.targets,
+        "level": round(artefact.level, 4),
+        "inputs": artefact.inputs,
+        "data": artefact.data,
+        "card": artefact.card,
+    }
+
+
+def _print_map(artefact: MapArtefact, name: str, where: str) -> None:
+    screen = console()
+    screen.print(f"{artefact.symbol} · {artefact.venue}   trained map {name}", style="bold")
+    for line in artefact.card:
+        screen.print(f"· {line}")
+    screen.print(f"wrote {where}", style="dim", soft_wrap=True)
+
+
 def _train_forecast(
-    held: Lake, symbol: str, venue: str, fit_to_ms: int, from_ms: int | None, *, json: bool
+    held: Lake,
+    symbol: str,
+    venue: str,
+    fit_to_ms: int,
+    from_ms: int | None,
+    executor: Executor,
+    *,
+    json: bool,
 ) -> int:
     from forcedflow.asof.days import read_days
     from forcedflow.cli.scorecard import report_progress
-    from forcedflow.evaluate.forecast_fit import fit_forecast, read_evidence
+    from forcedflow.evaluate.forecast_fit import fit_forecast
     from forcedflow.store.forecast_artefact import forecast_folder, read_forecast, write_forecast
 
     evidence, left_out = [], []
-    for instrument in _named(held, symbol, venue):
-        report_progress(f"reading {instrument.venue} {instrument.symbol}")
-        try:
-            evidence.append(read_evidence(held, instrument, fit_to_ms, from_ms))
-        except NoDataError as error:
-            reason = str(error).split("\n", maxsplit=1)[0]
-            left_out.append({"symbol": instrument.symbol, "reason": reason})
+    instruments = _named(held, symbol, venue)
+    reads = executor.map(partial(_evidence, held, fit_to_ms, from_ms), instruments)
+    for instrument, one in zip(instruments, reads, strict=True):
+        report_progress(f"read {instrument.venue} {instrument.symbol}")
+        if isinstance(one, str):
+            left_out.append({"symbol": instrument.symbol, "reason": one})
+        else:
+            evidence.append(one)
     if not evidence:
         reasons = "; ".join(row["reason"] for row in left_out)
         raise NoDataError(f"{reasons}\nhint: forcedflow coverage")
@@ -167,6 +226,18 @@ def _train_forecast(
         screen.print(f"left out: {row['reason']}", style="dim")
     screen.print(f"wrote {where}", style="dim", soft_wrap=True)
     return 0
+
+
+def _evidence(
+    held: Lake, fit_to_ms: int, from_ms: int | None, instrument: Instrument
+) -> Evidence | str:
+    """Return what a forecast learns from a market, or why that is nothing."""
+    from forcedflow.evaluate.forecast_fit import read_evidence
+
+    try:
+        return read_evidence(held, instrument, fit_to_ms, from_ms)
+    except NoDataError as error:
+        return str(error).split("\n", maxsplit=1)[0]
 
 
 def _named(held: Lake, symbols: str, venue: str) -> list[Instrument]:

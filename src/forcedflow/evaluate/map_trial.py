@@ -11,11 +11,13 @@ strictly earlier intervals, because feeds and leverage drift.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from forcedflow.cascade.montecarlo import Spread
 from forcedflow.errors import NoDataError
 from forcedflow.evaluate.nulls import incumbent_rule, net_flows, shifted_flows
 from forcedflow.evaluate.placebos import (
@@ -247,6 +249,37 @@ def hold_trial(prepared: Prepared, fit_to_ms: int) -> Trial:
     # The raw rule is scored as it is sold: without anybody following its level.
     followed["incumbent"] = static["incumbent"]
     return Trial(prepared, fit_to_ms, followed, learned, static, mixtures[OURS], path_only)
+
+
+def hold_trials(prepared: Prepared, ends_ms: Sequence[int], spread: Spread = map) -> list[Trial]:
+    """Return one trial per end of a fit, as `hold_trial` does.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    ends_ms : sequence of int
+        Ends of the fits. [UTC ms]
+    spread : callable, optional
+        Runs each fit elsewhere, as ``map`` would here.
+
+    Returns
+    -------
+    list of Trial
+        In the order of the ends.
+
+    Raises
+    ------
+    NoDataError
+        As `hold_trial`.
+    """
+    held = spread(partial(_hold_bare, prepared), ends_ms)
+    return [replace(trial, prepared=prepared) for trial in held]
+
+
+def _hold_bare(prepared: Prepared, fit_to_ms: int) -> Trial:
+    # What went to a worker with the task need not come back with every trial.
+    bare = replace(prepared, designs={}, background=prepared.background[:0])
+    return replace(hold_trial(prepared, fit_to_ms), prepared=bare)
 
 
 def _as_mixture(background: Background) -> Mixture:
