@@ -22,6 +22,7 @@ QUICK = {
     "markets": {},
     "zones": SIM,
     "ladder": SIM,
+    "maxpain": SIM,
     "whatif": SIM | {"move": "-3%"},
     "cascade": SIM | {"scenarios": 200},
     "heatmap.json": SIM | {"range": "24h"},
@@ -66,6 +67,7 @@ def test_an_answer_that_is_known_already_is_not_sent_again(client, path):
     ("path", "asked", "command"),
     [
         ("zones", SIM, ("zones", *OF_SIM)),
+        ("maxpain", SIM | {"reach": 0.2}, ("maxpain", *OF_SIM, "--reach", "20%")),
         ("whatif", SIM | {"to": 100.0}, ("whatif", *OF_SIM, "--to", "100")),
         ("heatmap.json", SIM | {"range": "3d"}, ("heatmap", *OF_SIM, "--range", "3d")),
         (
@@ -84,6 +86,12 @@ def test_the_server_answers_what_the_command_prints(client, at, printed, path, a
     reply = client.get(f"/api/v1/{path}", params=asked | {"at": at})
     assert reply.status_code == 200, reply.text
     assert same(reply) == printed(*command)
+
+
+def test_whales_of_a_venue_that_publishes_no_accounts_are_no_data(client):
+    reply = client.get("/api/v1/whales", params=SIM)
+    assert reply.status_code == 404
+    assert "no positions of sandbox" in reply.json()["error"]["message"]
 
 
 def test_the_coverage_is_what_the_command_prints(client, printed):

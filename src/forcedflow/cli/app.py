@@ -38,6 +38,8 @@ _COMMANDS = {
     "zones": ("zones", "List the clusters of estimated liquidations around the price."),
     "levels": ("levels", "Write the clusters as levels: TradingView, CSV, a hashed archive."),
     "whatif": ("whatif", "Estimate what would be liquidated on the way to a price."),
+    "maxpain": ("max_pain", "Say around which prices the most would be closed."),
+    "whales": ("whales", "List the largest published positions and where they would be closed."),
     "cascade": ("cascade", "Estimate which clusters would fall in turn, how far, how likely."),
     "playbook": ("playbook", "Put a market on one printable page, with what makes it void."),
     "signals": ("signals", "Say which of eight reasons for a cascade hold, and which way."),

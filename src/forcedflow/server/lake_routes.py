@@ -10,13 +10,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from forcedflow.answers import calendar, coverage, markets, series, venues
+from forcedflow.answers import calendar, coverage, markets, series, venues, whales
 from forcedflow.answers.instrument import choose_instrument
 from forcedflow.answers.times import parse_duration
 from forcedflow.econ_calendar.funding_stamps import USUAL_INTERVAL_HOURS
 from forcedflow.errors import UsageError
 from forcedflow.instruments import parse_symbol
 from forcedflow.playbook.checklist import ORDER_USD
+from forcedflow.positions.whales import MOST
 from forcedflow.server.parameters import At, Range, Symbol, Usd, Venue
 from forcedflow.server.reply import JSON, Replies
 from forcedflow.units import DAY_MS
@@ -103,6 +104,24 @@ def lake_routes(replies: Replies) -> APIRouter:
         at_ms, base = desk.moment(at), parse_symbol(symbol).base
         return await replies.json(
             request, (base, order, at_ms), lambda: venues.ask(lake, base, order, at_ms)
+        )
+
+    @routes.get("/whales", responses=JSON, response_class=Response)
+    async def whale_positions(
+        request: Request,
+        symbol: Symbol,
+        venue: Venue = "hyperliquid",
+        at: At = None,
+        most: Annotated[
+            int, Query(ge=1, le=whales.MOST_LISTED, description="At most so many.")
+        ] = MOST,
+    ) -> Response:
+        """Return the largest published positions and where the venue would close them."""
+        at_ms = desk.moment(at)
+        return await replies.json(
+            request,
+            (symbol, venue, at_ms, most),
+            lambda: whales.ask(lake, choose_instrument(lake, symbol, venue), at_ms, most),
         )
 
     @routes.get("/calendar", responses=JSON, response_class=Response)

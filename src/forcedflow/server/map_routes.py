@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from forcedflow.answers import cascade, coinglass, heatmap, joint, ladder, whatif, zones
+from forcedflow.answers import cascade, coinglass, heatmap, joint, ladder, max_pain, whatif, zones
 from forcedflow.answers.instrument import choose_instrument
 from forcedflow.answers.model import read_map
 from forcedflow.answers.move import parse_move
 from forcedflow.answers.times import parse_duration
 from forcedflow.errors import UsageError
+from forcedflow.positions.max_pain import REACH
 from forcedflow.server.answer_cache import Answer
 from forcedflow.server.parameters import (
     At,
@@ -47,7 +48,7 @@ Reach = Annotated[
 ]
 
 
-def map_routes(replies: Replies) -> APIRouter:  # noqa: C901 - one endpoint after the other
+def map_routes(replies: Replies) -> APIRouter:  # noqa: C901, PLR0915 - one endpoint after the other
     """Return the endpoints of the map."""
     routes, desk, lake = APIRouter(tags=["map"]), replies.desk, replies.desk.lake
 
@@ -147,6 +148,33 @@ def map_routes(replies: Replies) -> APIRouter:  # noqa: C901 - one endpoint afte
             return ladder.ask(lake, instrument, at_ms, reach=reach, bins=bins, model=model)
 
         return await replies.json(request, (symbol, venue, at_ms, model, reach, bins), make)
+
+    @routes.get("/maxpain", responses=JSON, response_class=Response)
+    async def max_pain_prices(
+        request: Request,
+        symbol: Symbol,
+        venue: Venue = "binance",
+        at: At = None,
+        model: Model = None,
+        reach: Annotated[
+            float,
+            Query(
+                ge=max_pain.LEAST_REACH,
+                le=max_pain.MOST_REACH,
+                allow_inf_nan=False,
+                description="Window on either side of the mark, as a fraction of it.",
+            ),
+        ] = REACH,
+    ) -> Response:
+        """Return around which price of either side the most would be closed."""
+        at_ms = desk.moment(at)
+        return await replies.json(
+            request,
+            (symbol, venue, at_ms, model, reach),
+            lambda: max_pain.ask(
+                lake, choose_instrument(lake, symbol, venue), at_ms, reach=reach, model=model
+            ),
+        )
 
     @routes.get("/whatif", responses=JSON, response_class=Response)
     async def what_if(
