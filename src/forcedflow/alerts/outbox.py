@@ -14,9 +14,7 @@ the same id in a text that says so, and if that is cut off too, it stays *maybe_
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -24,9 +22,9 @@ import msgspec
 
 from forcedflow.alerts.alert import Alert
 from forcedflow.alerts.message import Message
+from forcedflow.alerts.outbox_file import OutboxFile
 from forcedflow.alerts.outbox_rows import Due, Entry, FollowUp, Listed, PathSince
 from forcedflow.alerts.rule_state import RuleState
-from forcedflow.errors import DamagedFileError, UsageError
 from forcedflow.units import DAY_MS
 
 _Held = TypeVar("_Held", bound=msgspec.Struct)
@@ -41,33 +39,6 @@ STALE_MS: Final = DAY_MS
 
 KEPT_MS: Final = 90 * DAY_MS
 """How long alerts stay listed. [ms]"""
-
-_VERSION: Final = 1
-_SCHEMA = """
-CREATE TABLE alerts (
-  id TEXT PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, key TEXT NOT NULL,
-  fired_ms INTEGER NOT NULL, suppressed TEXT, alert BLOB NOT NULL
-) STRICT;
-CREATE INDEX alerts_by_key ON alerts (rule, subject, key, fired_ms);
-CREATE INDEX alerts_by_time ON alerts (fired_ms);
-CREATE TABLE deliveries (
-  alert_id TEXT NOT NULL REFERENCES alerts (id), target TEXT NOT NULL,
-  state TEXT NOT NULL, repeated INTEGER NOT NULL, attempts INTEGER NOT NULL,
-  not_before_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, problem TEXT,
-  PRIMARY KEY (alert_id, target)
-) STRICT;
-CREATE INDEX deliveries_by_state ON deliveries (state, not_before_ms);
-CREATE TABLE rule_states (
-  rule TEXT NOT NULL, subject TEXT NOT NULL, state BLOB NOT NULL, PRIMARY KEY (rule, subject)
-) STRICT;
-CREATE TABLE targets (
-  name TEXT PRIMARY KEY, failures INTEGER NOT NULL, disabled_ms INTEGER
-) STRICT;
-CREATE TABLE follow_ups (
-  alert_id TEXT PRIMARY KEY REFERENCES alerts (id), subject TEXT NOT NULL,
-  due_ms INTEGER NOT NULL, path BLOB NOT NULL, done INTEGER NOT NULL
-) STRICT;
-"""
 
 
 class Outbox:
@@ -93,52 +64,13 @@ class Outbox:
     def __init__(
         self, path: Path | None = None, *, exclusive: bool = True, read_only: bool = False
     ) -> None:
-        self._lock = threading.RLock()
-        self._claim: sqlite3.Connection | None = None
-        place = uri = ":memory:"
-        if path is not None and not read_only:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UsageError(f"{path}: cannot hold an outbox: {error.strerror}") from error
-            place = uri = str(path)
-            if exclusive:
-                self._claim = _claim(path)
-        elif path is not None:
-            place, uri = str(path), f"{path.absolute().as_uri()}?mode=ro"
-        try:
-            self._db = sqlite3.connect(
-                uri, isolation_level=None, check_same_thread=False, uri=read_only
-            )
-        except sqlite3.OperationalError as error:
-            self._let_go()
-            raise _unusable(place, error) from error
-        try:
-            if read_only:
-                self._check_version(place)
-                return
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # A power cut must not lose what was said to be sent, nor send it again.
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._prepare(place)
-        except sqlite3.OperationalError as error:
-            self.close()
-            raise _unusable(place, error) from error
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise DamagedFileError(place, f"is no outbox: {error}") from error
-        except DamagedFileError:
-            self.close()
-            raise
+        self._file = OutboxFile(path, exclusive=exclusive, read_only=read_only)
+        self._lock, self._db = self._file.lock, self._file.db
+        self._transaction = self._file.transaction
 
     def close(self) -> None:
         """Close the file and let another process send."""
-        self._db.close()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._claim is not None:
-            self._claim.close()
+        self._file.close()
 
     def recover(self, knows_ids: Mapping[str, bool], now_ms: int) -> int:
         """Take up deliveries that a killed process left in the middle.
@@ -442,33 +374,6 @@ class Outbox:
                 for alert_id, alert, suppressed in rows
             ]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    def _prepare(self, place: str) -> None:
-        with self._transaction() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                # One statement at a time: a script would commit what came before it.
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_VERSION}")
-            else:
-                self._check_version(place)
-
-    def _check_version(self, place: str) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version != _VERSION:
-            raise DamagedFileError(place, f"is an outbox of version {version}, not {_VERSION}")
-
     @staticmethod
     def _insert(db: sqlite3.Connection, entry: Entry, now_ms: int) -> bool:
         alert = entry.alert
@@ -514,33 +419,6 @@ class Outbox:
             "WHERE alert_id = ? AND target = ?",
             (state, now_ms, problem, int(repeated), due.message.alert.id, due.target),
         )
-
-
-def _claim(path: Path) -> sqlite3.Connection:
-    """Hold a lock that ends with this process, however it ends."""
-    place = path.with_name(f"{path.name}.sender")
-    try:
-        held = sqlite3.connect(place, isolation_level=None, check_same_thread=False, timeout=0.2)
-    except sqlite3.OperationalError as error:
-        raise _unusable(str(path), error) from error
-    try:
-        held.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        held.close()
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise _unusable(str(path), error) from error
-        raise UsageError(
-            f"{path}: another process sends from this outbox\nhint: end it, or name another "
-            "with --outbox PATH"
-        ) from error
-    return held
-
-
-def _unusable(place: str, error: sqlite3.OperationalError) -> UsageError:
-    """Return why a file cannot serve as an outbox: its folder, its rights, its disk."""
-    return UsageError(
-        f"{place}: cannot hold an outbox: {error}\nhint: name another file with --outbox PATH"
-    )
 
 
 def _decode(raw: bytes, kind: type[_Held]) -> _Held:

@@ -33,7 +33,9 @@ from forcedflow.instruments import Instrument
 from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.live.heat_column import HeatColumn, build_column
 from forcedflow.live.held_rows import Change, HeldRows
-from forcedflow.live.known_ladder import KnownLadder, MarketRows, PunctualLadder
+from forcedflow.live.known_ladder import KnownLadder
+from forcedflow.live.market_rows import MarketRows
+from forcedflow.live.punctual_ladder import PunctualLadder
 from forcedflow.positions.trained import TrainedMixture
 from forcedflow.signals.reading import Reading
 from forcedflow.signals.registry import read_signals
