@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from forcedflow.units import HOUR_MS
 
-USUAL_INTERVAL_HOURS = {"binance": 8, "bybit": 8, "hyperliquid": 1}
+USUAL_INTERVAL_HOURS = {
+    **dict.fromkeys(("binance", "bybit", "bitget", "gate", "kucoin", "mexc", "okx"), 8),
+    **dict.fromkeys(("dydx", "hyperliquid"), 1),
+    **dict.fromkeys(("sandbox", "sandbox-dark", "sandbox-sampled"), 8),
+}
 """Interval where a venue's listing says nothing else: 00, 08 and 16 UTC, or every hour. [h]"""
 
 
