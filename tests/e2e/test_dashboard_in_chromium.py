@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from importlib.resources import files
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import expect
+from tests.reference.dashboard_page import NEEDED, PATIENCE_MS, served, started, visits
 
-CHROMIUM = shutil.which("chromium")
-PAGE = files("forcedflow.server").joinpath("static", "index.html")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 AXE = Path(__file__).parents[2] / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
+LOOKS = Path(__file__).parents[1] / "golden" / "dashboard"
 AT = "2024-01-20T00:00Z"
-# Answers weigh weeks of minutes, on machines that do other things too. [ms]
-PATIENCE_MS = 90_000
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt install chromium"),
-    pytest.mark.skipif(not PAGE.is_file(), reason="the page is not built: make dashboard"),
-]
+pytestmark = [*NEEDED]
 
 
 @pytest.fixture(scope="module")
@@ -42,84 +35,23 @@ def simulated(tmp_path_factory, command):
 
 
 @pytest.fixture(scope="module")
-def address(simulated, tmp_path_factory) -> Iterator[str]:
+def address(simulated, tmp_path_factory):
     """A server over it, as of the end of its seventh day."""
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "forcedflow",
-            "serve",
-            "--port=0",
-            f"--at={AT}",
-            f"--lake={simulated}",
-        ],
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        cwd=tmp_path_factory.mktemp("served"),
-    ) as running:
-        try:
-            found = (re.search(r"http://\S+", line) for line in iter(running.stderr.readline, ""))
-            yield next(one.group() for one in found if one)
-        finally:
-            running.terminate()
-            running.communicate(timeout=30)
-
-
-@dataclass
-class Opened:
-    """A page and what it did behind the scenes."""
-
-    page: Page
-    problems: list[str] = field(default_factory=list)
-    hosts: set[str] = field(default_factory=set)
-
-    def drawn(self) -> Page:
-        """Wait until the map stands."""
-        expect(self.page.locator(".quote b")).not_to_have_text("–", timeout=PATIENCE_MS)
-        return self.page
+    with served(simulated, AT, tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as driver:
-        found = driver.chromium.launch(
-            executable_path=CHROMIUM,
-            args=FLAGS,
-        )
+    with started() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
 def opened(browser, address):
     """Open the page; afterwards nothing may have gone wrong or out."""
-    contexts, every = [], []
-
-    def open_page(link: str = "", width: int = 1440, height: int = 900) -> Opened:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, timezone_id="UTC", bypass_csp=False
-        )
-        contexts.append(context)
-        one = Opened(context.new_page())
-        every.append(one)
-        one.page.on("pageerror", lambda error: one.problems.append(str(error)))
-        one.page.on(
-            "console",
-            lambda said: (
-                one.problems.append(said.text) if "Content Security Policy" in said.text else None
-            ),
-        )
-        one.page.on("request", lambda asked: one.hosts.add(urlsplit(asked.url).netloc))
-        one.page.goto(f"{address}/#{link}")
-        return one
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    for one in every:
-        assert one.problems == []
-        assert one.hosts <= {urlsplit(address).netloc, ""}
+    with visits(browser, address) as open_page:
+        yield open_page
 
 
 def test_simulated_and_no_advice_are_always_said(opened):
@@ -181,6 +113,41 @@ def test_the_time_machine_shows_a_past_moment_and_comes_back(opened):
     expect(page.locator(".quote b")).to_have_text(now, timeout=PATIENCE_MS)
 
 
+def test_of_a_past_moment_nothing_newer_is_asked_for_told_or_drawn(opened):
+    moment = datetime(2024, 1, 18, 6, tzinfo=UTC)
+    one = opened("at=2024-01-18T06:00Z&range=3d&panes=funding,forecast_chance")
+    page = one.settled()
+    for name in ("Chain", "Forecast", "Checklist", "Calendar", "Alerts"):
+        page.get_by_role("tab", name=name).click()
+        one.settled()
+    # What is the server's own, and of no market's moment.
+    timeless = {"markets", "health", "events"}
+    asked = [urlsplit(url) for url in one.asked if "/api/v1/" in url]
+    asked = [(url.path.removeprefix("/api/v1/"), parse_qs(url.query)) for url in asked]
+    names = {path for path, _ in asked} - timeless
+    assert names >= {"heatmap", "zones", "ladder", "series", "signals", "forecast/course", "alerts"}
+    for path, query in asked:
+        if path not in timeless:
+            assert datetime.fromisoformat(query["at"][0]) <= moment, path
+    last = moment.timestamp() * 1e3
+    for answer in one.answers:
+        path = urlsplit(answer.url).path.removeprefix("/api/v1/")
+        if path not in names or not answer.ok:
+            continue
+        if path == "heatmap":
+            body = answer.body()
+            told = json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")])
+            assert max(told["end_ms"]) <= last
+        else:
+            told = answer.json()
+        for known in ("at", "known_to"):
+            assert datetime.fromisoformat(told.get(known, "2024-01-01T00:00Z")) <= moment, path
+        for series in told.get("series", {}).values():
+            assert max(series["time_ms"], default=0) <= last
+        assert max(told.get("time_ms", []), default=0) <= last
+    expect(page.locator(".legend-mark", has_text="REPLAY 2024-01-18 06:00")).to_be_visible()
+
+
 def test_play_moves_the_moment_on(opened):
     page = opened("at=2024-01-18T06:00Z").drawn()
     page.get_by_label("Speed of the replay").select_option(label="1 h/s")
@@ -239,6 +206,70 @@ def test_nothing_serious_stands_in_anybodys_way(opened, theme, panel):
         if one["impact"] in {"serious", "critical"}
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "width"),
+    [
+        ("dark", "range=3d", 1440),
+        ("light", "range=3d&theme=light&linear=1", 1440),
+        ("phone", "range=7d&panes=", 390),
+    ],
+)
+def test_the_chart_looks_as_it_did(opened, name, link, width):
+    page = opened(link, width=width).settled()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(400)
+    seen = _blocks(page.locator(".chart-canvas").screenshot())
+    golden = LOOKS / f"{name}.png"
+    # FORCEDFLOW_REGENERATE=1 writes the files anew; look at the page before committing them.
+    if os.environ.get("FORCEDFLOW_REGENERATE"):
+        LOOKS.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(seen.astype(np.uint8)).save(golden)
+    off = np.abs(seen - np.asarray(Image.open(golden), dtype=float)).max(axis=2)
+    # Fonts differ between machines, and with them the axes' width by some pixels.
+    assert off.mean() < 6
+    assert (off > 48).mean() < 0.03
+
+
+def _blocks(picture: bytes) -> np.ndarray:
+    """Return a picture as the mean colours of its blocks, so that no single pixel decides."""
+    small = Image.open(BytesIO(picture)).convert("RGB").resize((120, 72), Image.Resampling.BOX)
+    return np.asarray(small, dtype=float)
+
+
+def test_the_venues_of_a_coin_are_added_up_and_named(opened):
+    page = opened().drawn()
+    page.get_by_role("button", name=re.compile("choose a market")).click()
+    page.get_by_label(re.compile("^Add up the maps of sandbox")).check()
+    expect(page.locator(".legend-model", has_text="all venues")).to_contain_text(
+        "sandbox-dark", timeout=PATIENCE_MS
+    )
+    expect(page).to_have_url(re.compile("joint=1"))
+
+
+def test_what_was_told_ahead_is_drawn_beneath_the_chart(opened):
+    page = opened("panel=forecast").settled()
+    with page.expect_response(re.compile("forecast/course"), timeout=PATIENCE_MS) as told:
+        page.get_by_label("Draw what was told over time beneath the chart").check()
+    assert told.value.ok
+    expect(page).to_have_url(re.compile("forecast_chance"))
+    page.get_by_text("Layers", exact=True).click()
+    page.get_by_label("Forecast within").select_option(label="4 h")
+    expect(page).to_have_url(re.compile("horizon=4"))
+
+
+def test_the_toolbar_keeps_to_two_rows_and_says_what_it_put_away(opened):
+    page = opened(width=1024, height=768).drawn()
+    assert page.locator(".toolbar").bounding_box()["height"] < 90
+    page.get_by_role("button", name="All leverage").click()
+    page.get_by_role("button", name=">50×").click()
+    expect(page).to_have_url(re.compile("tiers=0%2C1%2C2%2C3"))
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="More", exact=True).click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name=re.compile("^Save what is visible as CSV")).click()
+    assert saved.value.suggested_filename.endswith(".csv")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (390, 844), (360, 780)])

@@ -310,7 +310,7 @@ export class SubPanes {
 
   private why(name: PaneName): string {
     if (!this.held) return "";
-    return this.held.missing[name] ?? "none is held in this range";
+    return this.held.missing[name]?.replace(/\s+hint: /, "; try ") ?? "none is held in this range";
   }
 
   private make(line: Line, pane: number): AnySeries {

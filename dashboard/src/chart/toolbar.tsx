@@ -84,7 +84,7 @@ export function Toolbar({ store, actions, span }: Props) {
         ))}
       </div>
       <div class="leverage-all"><Leverage view={view} store={store} /></div>
-      <Menu className="leverage-few" name="Leverage counted" label={<>{leverageWords(view)}<Chevron /></>}>
+      <Menu className="leverage-few" name={`${leverageWords(view)}: leverage counted`} label={<>{leverageWords(view)}<Chevron /></>}>
         {() => <div class="pad"><Leverage view={view} store={store} /></div>}
       </Menu>
       <Threshold view={view} store={store} span={span()} />

@@ -66,7 +66,7 @@ function LoadingGauge({ down, up, words }: { down: number | null; up: number | n
   return (
     <div class="loading-gauge" title="weight of the signals that point down and up, of 100: a count of reasons, not a chance">
       <div class="gauge-head">
-        <span>At risk, by the signals on</span>
+        <span>At risk</span>
         <span class="muted">{words}</span>
       </div>
       <div class="tug" role="img" aria-label={`down ${figure(down)}, up ${figure(up)}, of 100`}>
