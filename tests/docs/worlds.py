@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import lz4.frame
+import polars as pl
 from tests.venues.fakes.exchange import FakeExchange
 
 HEATMAP = {
@@ -89,7 +90,10 @@ def put_vendor_files(folder: Path, real_data: Path) -> None:
 
     interest = {"time": 1_764_828_000_000, "open": "1", "high": "2", "low": "1", "close": "8e9"}
     said("reply.json", {"code": "0", "msg": "success", "data": [interest]})
-    for name, data in (("heatmap_model2_20261123T1400Z", HEATMAP), ("aggregated_model1_20261123T1400Z", LEVELS)):
+    for name, data in (
+        ("heatmap_model2_20261123T1400Z", HEATMAP),
+        ("aggregated_model1_20261123T1400Z", LEVELS),
+    ):
         said(f"{name}.json", {"code": "0", "msg": "success", "data": data})
     said("BTC_L3_20261123T1400Z.json", {"data": [CELL]})
     history = [{"t": 1_718_830_800, "l": 0.5, "s": 2}]
@@ -105,8 +109,6 @@ def put_vendor_files(folder: Path, real_data: Path) -> None:
     named = "binance-futures_liquidations_2026-06-01_BTCUSDT.csv.gz"
     (folder / "datasets" / named).write_bytes(packed)
     (folder / "export.csv").write_text(FUNDING, encoding="utf-8")
-    import polars as pl
-
     pl.read_csv(FUNDING.encode()).write_parquet(folder / "funding.parquet")
 
 
