@@ -230,7 +230,7 @@ class LakeSql:
                 f'SELECT 1 FROM "{table}" WHERE starts_with(source, ?) LIMIT 1',  # noqa: S608 - a declared name
                 [SIMULATED_SOURCE],
             ).fetchone()
-            for table in sorted(named & TABLES.keys())
+            for table in sorted({name.lower() for name in named} & TABLES.keys())
         )
 
 

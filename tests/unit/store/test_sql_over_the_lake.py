@@ -176,7 +176,7 @@ def test_a_file_that_is_gone_is_bad_data(lake):
 def test_simulated_rows_are_said_where_a_named_table_holds_them_by_then(tmp_path):
     made = Lake(tmp_path / "lake", create=True)
     made.write({"open_interest": _open_interest(range(3), "sandbox:metrics")})
-    query = "SELECT max(open_interest) FROM open_interest"
+    query = "SELECT max(open_interest) FROM Open_Interest"
     assert LakeSql(made).query(query).simulated
     assert not LakeSql(made).query("SELECT count(*) FROM klines").simulated
     assert not LakeSql(made, START_MS).query(query).simulated
