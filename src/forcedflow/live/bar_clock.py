@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -74,17 +75,18 @@ async def follow_clock(
     A bar close that takes longer than a bar skips those that ended meanwhile; the next one has
     their rows.
     """
-    while not stop.is_set():
-        over_ms = clock.now_ms() - grace_ms
-        at_ms = over_ms // STEP_MS * STEP_MS
-        if at_ms > loop.at_ms:
-            if reads_again:
-                await asyncio.to_thread(loop.refresh, at_ms - _READ_AGAIN_MS)
-            await asyncio.to_thread(loop.close_bar, at_ms)
-        elif not reads_again:
-            await asyncio.to_thread(loop.hear, over_ms)
-        left_ms = loop.at_ms + STEP_MS + grace_ms - clock.now_ms()
-        await _wait(min(max(left_ms, 0), HEARD_EVERY_MS) / SECOND_MS, clock, stop)
+    with _one_thread() as beside:
+        while not stop.is_set():
+            over_ms = clock.now_ms() - grace_ms
+            at_ms = over_ms // STEP_MS * STEP_MS
+            if at_ms > loop.at_ms:
+                if reads_again:
+                    await beside(loop.refresh, at_ms - _READ_AGAIN_MS)
+                await beside(loop.close_bar, at_ms)
+            elif not reads_again:
+                await beside(loop.hear, over_ms)
+            left_ms = loop.at_ms + STEP_MS + grace_ms - clock.now_ms()
+            await _wait(min(max(left_ms, 0), HEARD_EVERY_MS) / SECOND_MS, clock, stop)
 
 
 async def follow_streams(
@@ -108,13 +110,14 @@ async def follow_streams(
     stop : asyncio.Event
         Ends it after the minute that is due.
     """
-    while not stop.is_set():
-        rows = _joined([await anext(stream) for stream in streams])
-        await asyncio.to_thread(lake.write, rows)
-        loop.add(rows)
-        at_ms = now_ms() // STEP_MS * STEP_MS
-        if at_ms > loop.at_ms:
-            await asyncio.to_thread(loop.close_bar, at_ms)
+    with _one_thread() as beside:
+        while not stop.is_set():
+            rows = _joined([await anext(stream) for stream in streams])
+            await beside(lake.write, rows)
+            loop.add(rows)
+            at_ms = now_ms() // STEP_MS * STEP_MS
+            if at_ms > loop.at_ms:
+                await beside(loop.close_bar, at_ms)
 
 
 async def replay(
@@ -152,13 +155,14 @@ async def replay(
         raise UsageError("no bar ends in that span\nhint: --replay FROM TO, FROM before TO")
     heard = False
     began_ms = clock.now_ms()
-    for at_ms in range(first_ms, end_ms, STEP_MS):
-        if stop.is_set():
-            return
-        due_s = 0.0 if math.isinf(speed) else (at_ms - first_ms) / SECOND_MS / speed
-        await _wait(due_s - (clock.now_ms() - began_ms) / SECOND_MS, clock, stop)
-        updates = await asyncio.to_thread(loop.close_bar, at_ms)
-        heard = heard or any(update.mark is not None for update in updates)
+    with _one_thread() as beside:
+        for at_ms in range(first_ms, end_ms, STEP_MS):
+            if stop.is_set():
+                return
+            due_s = 0.0 if math.isinf(speed) else (at_ms - first_ms) / SECOND_MS / speed
+            await _wait(due_s - (clock.now_ms() - began_ms) / SECOND_MS, clock, stop)
+            updates = await beside(loop.close_bar, at_ms)
+            heard = heard or any(update.mark is not None for update in updates)
     if not heard:
         raise NoDataError(
             "no open interest of any of these markets was known in that span\n"
@@ -169,6 +173,17 @@ async def replay(
 def _joined(batches: Sequence[Rows]) -> Rows:
     names = dict.fromkeys(name for batch in batches for name in batch)
     return {name: pl.concat([batch[name] for batch in batches if name in batch]) for name in names}
+
+
+@contextmanager
+def _one_thread() -> Iterator[Callable[..., Awaitable[Any]]]:
+    """Give a way to call beside the event loop, always from one and the same thread.
+
+    From a pool of them each would keep the memory that one bar close took.
+    """
+    running = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, thread_name_prefix="bar-close") as worker:
+        yield lambda call, *given: running.run_in_executor(worker, call, *given)
 
 
 async def _wait(seconds: float, clock: Clock, stop: asyncio.Event) -> None:
