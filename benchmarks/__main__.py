@@ -27,6 +27,7 @@ from benchmarks import (
     playbook,
     recording,
     sandbox,
+    scale_out,
     signals,
 )
 from benchmarks.ladder_peer import find_compiler
@@ -48,9 +49,10 @@ _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "dashboard": dashboard.run,
     "recording": recording.run,
     "against_ccxt": against_ccxt.run,
+    "scale-out": scale_out.run,
 }
-# The one takes six minutes, the other needs ccxt and measures no time.
-_ON_REQUEST = frozenset({"recording", "against_ccxt"})
+# One takes six minutes, one needs ccxt and measures no time, one needs Ray and takes ten minutes.
+_ON_REQUEST = frozenset({"recording", "against_ccxt", "scale-out"})
 
 
 def main() -> None:
