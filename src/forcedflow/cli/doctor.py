@@ -13,6 +13,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -66,7 +67,7 @@ def run(
     Parameters
     ----------
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     verify
         Also compare every file of the lake with its checksum.
     clock
@@ -155,8 +156,6 @@ def _kernels() -> list[Finding]:
 
 def _machine() -> list[Finding]:
     """Whether the machine can serve the page and tell the time; whether it has a browser."""
-    from forcedflow.cli.options import parse_moment
-
     findings = []
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -173,15 +172,18 @@ def _machine() -> list[Finding]:
     else:
         remedy = "none is needed here: open the address from any machine that reaches it"
         findings.append(Finding("browser", "missing", f"none of {', '.join(names)}", remedy))
-    if parse_moment(None) < _RELEASED_MS:
+    if _now_ms() < _RELEASED_MS:
         detail = "before this version was made: every age is wrong"
         findings.append(Finding("clock", "broken", detail, "set it: timedatectl set-ntp true"))
     return findings
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _clock_of(venue: str) -> Finding:
     """How far this machine's clock is from a venue's; half a round trip either way."""
-    from forcedflow.cli.options import parse_moment
     from forcedflow.errors import ForcedflowError
     from forcedflow.settings import read_settings
     from forcedflow.venues.http import HttpClient
@@ -190,9 +192,9 @@ def _clock_of(venue: str) -> Finding:
     try:
         connector = connect_venue(venue, read_settings()).connector
         with HttpClient(venue, connector.rate_limit) as http:
-            asked_ms = parse_moment(None)
+            asked_ms = _now_ms()
             theirs_ms = connector.server_time_ms(http)
-            answered_ms = parse_moment(None)
+            answered_ms = _now_ms()
     except ForcedflowError as error:
         return Finding("clock", "missing", f"{venue} did not tell the time: {error}", "ask later")
     off_ms = (asked_ms + answered_ms) // 2 - theirs_ms
