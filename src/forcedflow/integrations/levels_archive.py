@@ -132,9 +132,9 @@ def _links(path: Path, content: bytes) -> Iterator[Link]:
     for row, line in enumerate(content.splitlines(), start=1):
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DamagedFileError(str(path), "is no JSON", row=row) from error
-        if not isinstance(found, dict) or set(found) != _FIELDS:
+        if not _is_line(found):
             raise DamagedFileError(str(path), "is no line of an archive", row=row)
         link = Link(**found)
         if link.sequence != row:
@@ -143,8 +143,11 @@ def _links(path: Path, content: bytes) -> Iterator[Link]:
         if link.previous != previous:
             problem = "does not follow from the line before it"
             raise DamagedFileError(str(path), problem, row=row, field="previous")
-        right = _link(link.sequence, link.archived_at_ms, previous, link.snapshot)
-        if line + b"\n" != _line(right):
+        try:
+            right = _line(_link(link.sequence, link.archived_at_ms, previous, link.snapshot))
+        except UsageError as error:
+            raise DamagedFileError(str(path), str(error), row=row, field="snapshot") from error
+        if line + b"\n" != right:
             problem = "was changed after it was archived: its SHA-256 is another"
             raise DamagedFileError(str(path), problem, row=row, field="link")
         if link.day in days:
@@ -153,6 +156,20 @@ def _links(path: Path, content: bytes) -> Iterator[Link]:
         days.add(link.day)
         previous = link.link
         yield link
+
+
+def _is_line(found: Any) -> bool:
+    if not isinstance(found, dict) or set(found) != _FIELDS:
+        return False
+    known = found["snapshot"]
+    return (
+        isinstance(known, dict)
+        and all(isinstance(known.get(name), str) for name in ("venue", "symbol"))
+        and all(
+            type(number) is int
+            for number in (known.get("known_to_ms"), found["sequence"], found["archived_at_ms"])
+        )
+    )
 
 
 def _drop_unfinished(file: BinaryIO) -> bytes:
@@ -180,9 +197,8 @@ def _line(link: Link) -> bytes:
 
 def _json(value: Any) -> bytes:
     try:
-        text = json.dumps(
+        return json.dumps(
             value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
-    except ValueError as error:
+        ).encode()
+    except (ValueError, TypeError) as error:
         raise UsageError(f"a snapshot holds plain values alone: {error}") from error
-    return text.encode()

@@ -7,6 +7,7 @@ Asks `forcedflow.answers` and computes nothing of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -66,6 +67,12 @@ class Market:
         from forcedflow.notebook.figures import heatmap_figure  # noqa: PLC0415 - of an extra
 
         return heatmap_figure(self.mapped)
+
+    def save_png(self, out: Path | str) -> None:
+        """Draw the picture with matplotlib into a file, as ``forcedflow heatmap --out`` does."""
+        from forcedflow.report.heatmap_png import draw_heatmap  # noqa: PLC0415 - of an extra
+
+        draw_heatmap(self.mapped, self.mapped.zones(), Path(out))
 
     def widget(self, **options: Any) -> HeatmapWidget:
         """Return the dashboard's own chart; options as of `HeatmapWidget.of`."""

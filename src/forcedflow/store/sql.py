@@ -169,7 +169,7 @@ class LakeSql:
         parsed = msgspec.json.decode(answer)
         if parsed["error"]:
             said = parsed.get("error_message", "")
-            problem = "this does more than read" if "serialized" in said else said
+            problem = "this is no plain query" if "serialized" in said else said
             raise UsageError(f"{problem}\nhint: one SELECT; the lake is read-only here")
         if len(parsed["statements"]) != 1:
             raise UsageError(
@@ -222,6 +222,7 @@ class LakeSql:
             ) from error
         finally:
             ended.cancel()
+            ended.join()
         return rows
 
     def _simulated(self, named: set[str]) -> bool:

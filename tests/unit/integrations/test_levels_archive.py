@@ -110,6 +110,31 @@ def test_a_line_that_was_never_finished_is_no_line(tmp_path, cut):
     assert file.read_bytes() == whole
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"sequence":1,"archived_at_ms":1,"previous":"'
+        + b"0" * 64
+        + b'","link":"","snapshot":[]}',
+        b'{"sequence":1,"archived_at_ms":1,"previous":"%s","link":"","snapshot":{"venue":"a",'
+        b'"symbol":"b","known_to_ms":1,"x":NaN}}' % (b"0" * 64),
+        b'{"sequence":1,"archived_at_ms":1,"previous":"%s","link":"","snapshot":{"venue":"a",'
+        b'"symbol":"\\ud800","known_to_ms":1}}' % (b"0" * 64),
+        b'{"sequence":1,"archived_at_ms":1,"previous":"%s","link":"","snapshot":{"venue":"a",'
+        b'"symbol":"b","known_to_ms":1e400}}' % (b"0" * 64),
+    ],
+)
+def test_any_bytes_become_one_named_error(tmp_path, line):
+    (tmp_path / NAME).write_bytes(line + b"\n")
+    with pytest.raises(DamagedFileError, match="row 1"):
+        verify_archive(tmp_path)
+
+
 def test_writers_take_turns(tmp_path):
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda day: archive_levels(tmp_path, _snapshot(day), NOW_MS), range(24)))

@@ -164,6 +164,11 @@ def test_the_ladder_figure_holds_both_sides_of_the_mark(shown):
         np.testing.assert_array_equal(bars.x, sign * usd)
 
 
+def test_the_picture_is_written_as_the_command_writes_it(shown, tmp_path):
+    shown.save_png(tmp_path / "market.png")
+    assert (tmp_path / "market.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_map_without_its_picture_makes_no_figure_and_no_widget(shown):
     without = build_map(shown.mapped.market)
     with pytest.raises(ValueError, match="without a picture"):
