@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     lake : str
-        Folder of the lake. ``FORCEDFLOW_LAKE``.
+        Folder of the lake, or ``s3://BUCKET/PREFIX``. ``FORCEDFLOW_LAKE``.
     proxy : str, optional
         Address of an HTTP proxy for every venue. ``FORCEDFLOW_PROXY``.
     venues : dict of str to VenueSettings
@@ -72,7 +72,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def lake_path(self) -> Path:
-        """Return the lake's folder with ``~`` resolved."""
+        """Return the lake's folder with ``~`` resolved; an address stays what it is to `Lake`."""
         return Path(self.lake).expanduser()
 
 

@@ -75,7 +75,7 @@ def run(
     limit
         How many alerts the outbox shows at most.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print as JSON.
     """

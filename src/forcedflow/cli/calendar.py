@@ -72,7 +72,7 @@ def run(
     venue
         Venue whose next funding stamp is shown.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print as JSON.
     """

@@ -110,7 +110,8 @@ def apply_changes(
     Parameters
     ----------
     lake : Path or None
-        Folder of the lake; the setting by default. Made where there is none and something to store.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default. Made where there is
+        none and something to store.
     events : sequence of (str, list of ScheduledEvent)
         As `read_added` returns them.
     feeds : sequence of str

@@ -75,7 +75,7 @@ def run(
     depth_usd
         Depth within one percent on each side, instead of what the lake knows, taken as exact.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     out
         File to write; its ending decides the format (.png .json).
     json

@@ -63,7 +63,7 @@ def run(
         prior, calibrated, or the file of a trained map; by default what was trained by then, for
         this venue or else for another of the same coin, else the prior.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     out
         File to write; its ending decides the format (.md .json).
     markdown

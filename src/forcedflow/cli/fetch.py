@@ -63,7 +63,7 @@ def run(
     interval
         Length of price bars.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print the summary as JSON.
     """

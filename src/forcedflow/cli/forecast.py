@@ -36,7 +36,7 @@ def run(
         Say what would have been said then, such as 2026-02-05T12:00Z; now by default. The model is
         the newest whose fit had ended by then.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print as JSON.
     """

@@ -77,7 +77,7 @@ def run(
     paths
         Files and folders; folders are walked.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print the summary as JSON.
     venue

@@ -53,7 +53,7 @@ def run(
         Answer as of this moment where a question names none, such as 2026-02-06T00:00Z; now by
         default.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     """
     if not 0 <= port <= 65_535:
         raise UsageError(f"--port {port}: from 0 to 65535")

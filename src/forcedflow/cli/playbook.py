@@ -83,7 +83,7 @@ def run(
     template
         Begin with the choices kept under this name; what is stated beside it wins.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     out
         File to write; its ending decides the format (.pdf .html .md .png .json).
     json

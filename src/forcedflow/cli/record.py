@@ -72,7 +72,7 @@ def run(
         Folder of raw messages recorded before, such as a lake: read them again into the lake with
         today's parsers, without asking any venue.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print the summary as JSON; on the way a line of it per minute goes to standard error.
     """
@@ -133,6 +133,8 @@ def _record(
     from forcedflow.venues.importers.options import parse_interval
     from forcedflow.venues.network import connect_venue
 
+    if lake.in_bucket:
+        sys.stderr.write(f"raw messages stay on this machine, in {lake.root}/raw\n")
     settings, interval_ms = read_settings(), parse_interval(interval)
     venues = [connect_venue(name, settings) for name in names]
     line = to_json if json else minute_line

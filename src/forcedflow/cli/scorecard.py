@@ -95,7 +95,7 @@ def run(
         forecast, cascade, second-leg, signals and regimes: score on simulated markets; takes
         minutes.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     out
         Also write the table as Markdown to this file.
     json

@@ -39,7 +39,7 @@ def run(
         Map that clusters are read off: prior, calibrated, or the file of a trained map; the prior
         by default, because a map trained last week cannot say what was large last month.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print as JSON.
     """

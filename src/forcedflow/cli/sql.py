@@ -44,7 +44,7 @@ def run(
     memory_mb
         Memory that the query may use. [MiB]
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     out
         File to write; its ending decides the format (.parquet .csv .json).
     csv

@@ -68,7 +68,7 @@ def run(
     horizon
         map: length of the intervals fitted, such as 15m, 1h or 4h; 1h by default.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print the card as JSON.
     """

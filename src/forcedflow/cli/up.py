@@ -104,7 +104,7 @@ def run(
     for_
         How long, such as 10m or 8h; until Ctrl-C by default.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print one line of JSON per update.
     """

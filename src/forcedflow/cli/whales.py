@@ -39,7 +39,7 @@ def run(
     at
         Use exactly what was known then, such as 2026-02-05T12:00Z; now by default.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print as JSON.
     """

@@ -53,7 +53,7 @@ def run(
         prior, calibrated, or the file of a trained map, also of another venue; by default what was
         trained by then, else the prior.
     lake
-        Folder of the lake; the setting by default.
+        Folder of the lake, or s3://BUCKET/PREFIX; the setting by default.
     json
         Print as JSON.
     """

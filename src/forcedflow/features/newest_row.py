@@ -187,10 +187,19 @@ def append(table: FeatureTable, inputs: FeatureInputs, memory: PriceMemory) -> F
     return FeatureTable(
         times_ms=np.append(table.times_ms, at_ms),
         columns=columns,
-        input_age_ms=ages_at(inputs, at_ms),
+        input_age_ms=_ages(table, inputs, at_ms),
         simulated=table.simulated or inputs.simulated,
         labels=labels_at(inputs, at_ms),
     )
+
+
+def _ages(table: FeatureTable, inputs: FeatureInputs, at_ms: int) -> dict[str, int | None]:
+    """Ages of the inputs; what has no row as near as that is older by a step than before."""
+    ages = ages_at(inputs, at_ms)
+    for name, before_ms in table.input_age_ms.items():
+        if ages[name] is None and before_ms is not None:
+            ages[name] = before_ms + STEP_MS
+    return ages
 
 
 def _of_path(inputs: FeatureInputs, at_ms: int) -> dict[str, float]:

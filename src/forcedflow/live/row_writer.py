@@ -44,6 +44,7 @@ class RowWriter:
         self._on_written: Final = on_written
         self._lock: Final = Lock()
         self._added: deque[RowBuffer | Rows] = deque()
+        self._series: set[tuple[str, str]] = set()
         self._unwritten: dict[str, list[pl.DataFrame]] = {}
         self._unwritten_rows = 0
         self._changes: dict[str, TableChange] = {}
@@ -106,7 +107,8 @@ class RowWriter:
     def compact(self) -> None:
         """Merge what many small writes left into one file per partition."""
         with self._lock:
-            self._lake.compact()
+            # In a bucket other machines look after what they write themselves.
+            self._lake.compact(self._series if self._lake.in_bucket else None)
 
     def _read_buffer(self, buffer: RowBuffer) -> list[tuple[str, SchemaError]]:
         rows, unfit = buffer.take_sound()
@@ -120,6 +122,7 @@ class RowWriter:
     def _keep(self, rows: Rows) -> None:
         for table, frame in rows.items():
             self._unwritten.setdefault(table, []).append(frame)
+            self._series.update(frame.select("venue", "symbol").unique().iter_rows())
             self._unwritten_rows += frame.height
 
     def _write_kept(self) -> None:

@@ -12,7 +12,7 @@ ignores them loses writes, so it is asked once, and refused.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -100,6 +100,10 @@ class Bucket:
     def put(self, key: str, content: bytes) -> None:
         """Put an object, whether or not there is one."""
         self._asked(self._client.put, self._store, key, content)
+
+    def put_all(self, objects: Mapping[str, bytes]) -> None:
+        """Put objects, in no particular order and several at once."""
+        self.each(lambda key: self.put(key, objects[key]), list(objects))
 
     def put_if(self, key: str, content: bytes, version: str | None) -> str | None:
         """Put an object if it is still of a version, or, without one, not there yet.

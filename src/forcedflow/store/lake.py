@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -313,8 +313,13 @@ class Lake:
         with self._manifest.reading() as view:
             return view.receipt(sha256, kind, options)
 
-    def compact(self) -> CompactResult:
+    def compact(self, series: Collection[tuple[str, str]] | None = None) -> CompactResult:
         """Merge each partition into one file and remove files that are no part of the lake.
+
+        Parameters
+        ----------
+        series : collection of (venue, symbol), optional
+            Partitions of these alone; whatever else is there is then left as it is.
 
         Raises
         ------
@@ -325,11 +330,14 @@ class Lake:
             counted = Counter(part.partition for part in view.parts())
         partitions = merged_files = 0
         for partition in sorted(home for home, files in counted.items() if files > 1):
+            if series is not None and (partition.venue, partition.symbol) not in series:
+                continue
             # One change each, so that a writer waits for one partition at most.
             outdated = self._merge(partition)
             partitions += bool(outdated)
             merged_files += len(outdated)
-        return CompactResult(partitions, merged_files, self._home.remove_orphans())
+        orphans = self._home.remove_orphans() if series is None else 0
+        return CompactResult(partitions, merged_files, orphans)
 
     def verify(self) -> list[Path]:
         """Return the files that are missing or not, byte for byte, what was written.

@@ -11,7 +11,7 @@ what was prepared is put on top; where the same, the change is made again on wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 from uuid import uuid4
@@ -47,8 +47,8 @@ class Objects(Protocol):
     def get_version(self, key: str) -> tuple[bytes, str] | None:
         """Return an object and its version, or None where there is none."""
 
-    def put(self, key: str, content: bytes) -> None:
-        """Put an object."""
+    def put_all(self, objects: Mapping[str, bytes]) -> None:
+        """Put objects, in no particular order."""
 
     def put_if(self, key: str, content: bytes, version: str | None) -> str | None:
         """Put an object if it is still of a version, or not there; None where it is not so."""
@@ -122,8 +122,7 @@ class ObjectManifest:
         """Put the new root and return None, or the state on which the change is made again."""
         name = uuid4().hex
         objects, series, receipts = turn.changes(name)
-        for key, content in objects.items():
-            self._objects.put(key, content)
+        self._objects.put_all(objects)
         while True:
             held = {one.name: one for one in root.series} | {one.name: one for one in series}
             after = Root(

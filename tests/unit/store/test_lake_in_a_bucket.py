@@ -111,6 +111,18 @@ def test_compacting_leaves_one_file_a_partition_and_every_row(machine, monkeypat
     assert Lake(here.address, local=here.root.parent / "new").read("funding").equals(rows)
 
 
+def test_a_recorder_compacts_what_is_its_own_and_leaves_the_rest(machine):
+    here, there = machine("here"), machine("there")
+    for hour in range(3):
+        here.write({"funding": _funding([hour])})
+        there.write({"funding": _funding([hour], symbol="ETH/USDT:USDT")})
+    done = here.compact([("binance", "BTC/USDT:USDT")])
+    assert (done.partitions, done.merged_files, done.orphans) == (1, 3, 0)
+    counts = {symbol: len(there.files("funding", symbol=symbol)) for _, _, symbol in there.series()}
+    assert counts == {"BTC/USDT:USDT": 1, "ETH/USDT:USDT": 3}
+    assert there.read("funding").height == 6
+
+
 def test_a_receipt_is_remembered_by_its_first_import(machine):
     here, there = machine("here"), machine("there")
     receipt = Receipt("cd" * 32, "candles", "unit=coins", "a.csv", imported_ms=7)
