@@ -232,7 +232,7 @@ export interface Calendar {
   simulated: boolean;
   next_funding: { venue: string; time: string } | null;
   events: CalendarEvent[];
-  missing: string[];
+  missing: { event: string; from: string; to: string; why: string }[];
 }
 
 export interface Scan {

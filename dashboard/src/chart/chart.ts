@@ -205,9 +205,7 @@ function legendOf(store: Store): HTMLElement[] {
   });
   const minutes = heat.stepMs / 60_000;
   const step = minutes < 60 ? `${minutes} min` : `${minutes / 60} h`;
-  // A fit's own digest tells nobody anything.
-  const model = heat.header.model_words.replace(/\((\d{4}-\d\d-\d\d)-[0-9a-f]{6,}\)/, "($1)");
-  found.push(words("legend-model", `${model} · ${step} a column`));
+  found.push(words("legend-model", `${modelOf(heat)} · ${step} a column`));
   if (heat.header.venues) {
     const parts = heat.header.venues.map(({ venue, share }) =>
       share === null ? venue : `${venue} ${Math.round(100 * share)} %`,
@@ -240,6 +238,11 @@ function marksOf(store: Store, heat: Heat): string[] {
   return store.badge.value === "REPLAY" ? [...marks, "REPLAY"] : marks;
 }
 
+/** The model in words, without the digest of its fit, which tells nobody anything. */
+function modelOf({ header }: Heat): string {
+  return header.model_words.replace(/\((\d{4}-\d\d-\d\d)-[0-9a-f]{6,}\)/, "($1)");
+}
+
 function venuesOf({ header }: Heat): string {
   return header.venues?.map((one) => one.venue).join(" + ") ?? header.venue;
 }
@@ -254,12 +257,12 @@ function nameOf(heat: Heat, store: Store): string[] {
 function savePicture(store: Store, drawn: HeatChart, element: HTMLElement): void {
   const heat = store.heat.peek().value;
   if (!heat) return;
-  const { symbol, known_to: known, model_words: model, mark_price: mark } = heat.header;
+  const { symbol, known_to: known, mark_price: mark } = heat.header;
   const { zone, range } = store.view.peek();
   const tick = store.market.peek()?.tick_size ?? tickNear(mark);
   const caption: Caption = {
     title: `${symbol} · ${venuesOf(heat)} · ${formatPrice(mark, tick)}`,
-    about: `known to ${formatTime(Date.parse(known), zone)} ${zone} · ${range} · ${model}`,
+    about: `known to ${formatTime(Date.parse(known), zone)} ${zone} · ${range} · ${modelOf(heat)}`,
     marks: marksOf(store, heat),
   };
   const { background, text, muted, second } = coloursOf(element);

@@ -5,14 +5,21 @@ import { useAnswer } from "../store/answers";
 import type { Store } from "../store/store";
 import { Answer, Empty } from "./state";
 
+// Of other venues it is not known when funding is settled.
+const FUNDING_KNOWN = [
+  ...["binance", "bybit", "bitget", "gate", "kucoin", "mexc", "okx", "dydx", "hyperliquid"],
+  ...["sandbox", "sandbox-dark", "sandbox-sampled"],
+];
+
 export function CalendarPanel({ store }: { store: Store }) {
-  const { zone } = store.view.value;
-  const held = useAnswer<Calendar>(store, "calendar", {}, { of: "moment" });
+  const { venue, zone } = store.view.value;
+  const own = FUNDING_KNOWN.includes(venue) ? { venue } : {};
+  const held = useAnswer<Calendar>(store, "calendar", own, { of: "moment" });
   return (
     <Answer held={held} what="the calendar">
       {(told) => (
         <>
-          {told.next_funding && (
+          {told.next_funding?.venue === venue && (
             <p class="line">
               <span class="muted">Next funding, {told.next_funding.venue}</span>
               <b>{formatTime(Date.parse(told.next_funding.time), zone)}</b>
@@ -22,7 +29,9 @@ export function CalendarPanel({ store }: { store: Store }) {
             <Empty>
               <p>No event is known for the two weeks ahead.</p>
               {told.missing.map((one) => (
-                <p key={one} class="muted">{one}</p>
+                <p key={`${one.event} ${one.from}`} class="muted">
+                  {one.event}, {one.from} to {one.to}: {one.why}
+                </p>
               ))}
             </Empty>
           ) : (

@@ -60,7 +60,7 @@ export function ChainPanel({ store }: { store: Store }) {
 
 function Held({ held, children }: { held: { value: unknown; error: Error | null }; children: preact.ComponentChildren }) {
   if (held.error && held.value === null) return <p class="failure">{held.error.message}</p>;
-  if (held.value === null) return <p class="muted">Letting the dominoes stand up: scenarios are drawn…</p>;
+  if (held.value === null) return <p class="muted">Drawing scenarios of what would fall next, some seconds…</p>;
   return <>{children}</>;
 }
 

@@ -73,6 +73,16 @@ function Choices({ store, markets, close }: ChoicesProps) {
           if (event.key === "Enter" && first) choose(first);
         }}
       />
+      {store.venues.value.length > 1 && (
+        <label class="check joint" title="Candles, signals and panes stay those of the venue chosen">
+          <input
+            type="checkbox"
+            checked={store.view.value.joint}
+            onChange={(event) => store.look({ joint: event.currentTarget.checked })}
+          />
+          Add up the maps of {store.venues.value.join(", ")}
+        </label>
+      )}
       <ul>
         {shown.map((one) => (
           <li key={`${one.venue} ${one.symbol}`}>
@@ -90,16 +100,6 @@ function Choices({ store, markets, close }: ChoicesProps) {
           </li>
         ))}
       </ul>
-      {store.venues.value.length > 1 && (
-        <label class="check joint" title="Candles, signals and panes stay those of the venue chosen">
-          <input
-            type="checkbox"
-            checked={store.view.value.joint}
-            onChange={(event) => store.look({ joint: event.currentTarget.checked })}
-          />
-          Add up the maps of {store.venues.value.join(", ")}
-        </label>
-      )}
       {shown.length === 0 && <p class="muted pad">Nothing held is called that.</p>}
     </div>
   );

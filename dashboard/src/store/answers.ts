@@ -47,5 +47,10 @@ export function useAnswer<T>(
     asked.current = address;
     void store.read(slot, place, (signal) => store.client.json<T>(path, full, signal));
   }, [address, again, when, known, busy, place]);
-  return place.value;
+  const held = place.value;
+  const answered = useRef("");
+  if (!held.loading && held.value !== null) answered.current = asked.current;
+  // The same question asked again in passing: what is shown stays true meanwhile, and is not dimmed.
+  const isRefresh = held.loading && held.value !== null && answered.current === address;
+  return isRefresh ? { ...held, loading: false } : held;
 }
