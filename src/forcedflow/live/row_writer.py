@@ -107,8 +107,11 @@ class RowWriter:
     def compact(self) -> None:
         """Merge what many small writes left into one file per partition."""
         with self._lock:
-            # In a bucket other machines look after what they write themselves.
-            self._lake.compact(self._series if self._lake.in_bucket else None)
+            if self._lake.in_bucket:
+                # Other machines look after what they write themselves.
+                self._lake.compact(self._series)
+            else:
+                self._lake.compact()
 
     def _read_buffer(self, buffer: RowBuffer) -> list[tuple[str, SchemaError]]:
         rows, unfit = buffer.take_sound()
