@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import quote
-from uuid import uuid4
+from uuid import getnode, uuid4
 
 import msgspec
 
@@ -45,8 +45,8 @@ class Lease(msgspec.Struct, frozen=True):
     ----------
     holder : str
         A name that only the holder knows to be his.
-    host, started : str
-        Machine; when the process began, as the system counts it.
+    host, machine, started : str
+        Machine, for people and beyond doubt; when the process began, as the system counts it.
     pid : int
     since_ms, expires_ms : int
         Taken, and good until; ``expires_ms`` is 0 once it was given back. [UTC ms]
@@ -54,6 +54,7 @@ class Lease(msgspec.Struct, frozen=True):
 
     holder: str
     host: str
+    machine: str
     started: str
     pid: int
     since_ms: int
@@ -127,7 +128,13 @@ class _Kept:
         key, now = self._key(venue, symbol), self._now_ms()
         pid = os.getpid()
         mine = Lease(
-            self._holder, socket.gethostname(), _started(pid), pid, now, now + self._term_ms
+            self._holder,
+            socket.gethostname(),
+            _machine(),
+            _started(pid),
+            pid,
+            now,
+            now + self._term_ms,
         )
         found = self._files.get_version(key)
         if found is not None and not _is_free(_decoded(found[0], key), now):
@@ -198,7 +205,19 @@ class _Kept:
 def _is_free(lease: Lease, now_ms: int) -> bool:
     if now_ms >= lease.expires_ms + LEEWAY_MS or not lease.expires_ms:
         return True
-    return lease.host == socket.gethostname() and lease.started != _started(lease.pid)
+    return lease.machine == _machine() and lease.started != _started(lease.pid)
+
+
+def _machine() -> str:
+    """Return what tells this machine, and this container on it, from any other.
+
+    Hosts may share a name; a process id says something only among those who count alike.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return f"{socket.gethostname()} {getnode():x}"
 
 
 def _started(pid: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -95,6 +97,35 @@ def test_a_cluster_has_the_cores_it_has():
         RayExecutor("auto", workers=2)
     with pytest.raises(UsageError, match="0 workers"):
         RayExecutor(workers=0)
+
+
+def test_a_cluster_of_this_machine_is_started_and_ended_by_whoever_asks_for_one(tmp_path):
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from forcedflow.cli.workers import executor_named\n"
+        "from tests.reference.executor_tasks import Paths, digest, walk\n"
+        "with executor_named('ray', workers=1) as executor:\n"
+        "    items = [Paths(seed, Path(sys.argv[1])) for seed in range(8)]\n"
+        "    print(digest(list(executor.map(walk, items))))\n"
+        "import ray\n"
+        "assert not ray.is_initialized()\n"
+    )
+    surroundings = os.environ | {
+        "HOME": str(tmp_path),
+        "RAY_AUTH_MODE": "disabled",
+        "PYTHONPATH": str(Path.cwd()),
+        "RAY_ADDRESS": "127.0.0.1:1",  # somebody else's cluster is not joined for being named there
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=surroundings,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(_alone(tmp_path))
 
 
 def test_a_node_that_is_killed_under_way_costs_time_and_nothing_else(tmp_path, cluster, two_nodes):

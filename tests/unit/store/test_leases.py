@@ -57,7 +57,7 @@ def two_machines(request, tmp_path, monkeypatch):
 
 
 def _lease_of_another_host(lake, clock, term_ms=TERM_MS):
-    held = Lease("x", "elsewhere", "1", 77, clock.ms, clock.ms + term_ms)
+    held = Lease("x", "elsewhere", "another", "1", 77, clock.ms, clock.ms + term_ms)
     found = lake.conditional.get_version(_KEY)
     assert lake.conditional.put_if(_KEY, msgspec.json.encode(held), found and found[1])
 
