@@ -10,6 +10,8 @@ export default defineConfig({
     outDir: "../src/forcedflow/notebook/static",
     emptyOutDir: true,
     target: "es2022",
+    // A library keeps its blanks otherwise, and every widget carries the module.
+    rolldownOptions: { output: { minify: true } },
     lib: { entry: "src/widget.ts", formats: ["es"], fileName: () => "widget.js", cssFileName: "widget" },
   },
 });

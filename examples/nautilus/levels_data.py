@@ -17,10 +17,11 @@ from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import CustomData, DataType
 from nautilus_trader.model.identifiers import ClientId, InstrumentId
 
-from forcedflow.asof.signals import read_signal_table
+from forcedflow.asof.signals import SIGNAL_DAYS, read_signal_table
 from forcedflow.instruments import parse_symbol
 from forcedflow.integrations.known_columns import known_columns
 from forcedflow.store import Lake
+from forcedflow.units import DAY_MS
 
 NS_PER_MS = 1_000_000
 
@@ -107,7 +108,10 @@ def read_levels(
     lake: Path, symbol: str, at_ms: int, instrument_id: InstrumentId, venue: str = "binance"
 ) -> list[CustomData]:
     """Return the levels of the last month of a lake before a moment. [UTC ms]"""
-    table = read_signal_table(Lake(lake), parse_symbol(symbol, venue), at_ms)
+    # Brackets as known at the table's beginning: later ones would be news from the future there.
+    first_ms = at_ms - (SIGNAL_DAYS + 1) * DAY_MS
+    instrument = parse_symbol(symbol, venue)
+    table = read_signal_table(Lake(lake), instrument, at_ms, brackets_ms=first_ms)
     return levels_of(known_columns(table), instrument_id)
 
 

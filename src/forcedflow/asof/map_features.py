@@ -7,12 +7,13 @@ Reads the lake; nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from forcedflow import tables
-from forcedflow.asof.market import read_market
+from forcedflow.asof.market import read_market, read_schedule
 from forcedflow.depth.curve import DepthCurve
 from forcedflow.depth.source import choose_depth
 from forcedflow.errors import NoDataError, UsageError
@@ -21,6 +22,7 @@ from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.map_history import alignment_columns
 from forcedflow.features.registry import Compute
 from forcedflow.instruments import Instrument, parse_symbol
+from forcedflow.liquidation_map import Market
 from forcedflow.pipeline import DepthAt, build_map_features
 from forcedflow.positions.trained import TrainedMixture
 from forcedflow.store import RowSource
@@ -33,6 +35,7 @@ def map_family(
     at_ms: int,
     trained: TrainedMixture | None = None,
     step_ms: int = HOUR_MS,
+    brackets_ms: int | None = None,
 ) -> Compute:
     """Return the family of the map's columns, for the feature table of an instrument.
 
@@ -46,6 +49,9 @@ def map_family(
         Before the end of its fit every figure is unknown; the stated prior has no such end.
     step_ms : int
         The map is read at multiples of this, and held between. [ms]
+    brackets_ms : int, optional
+        Leverage brackets as they were known then, for every moment; as of ``at_ms`` by default,
+        which earlier moments could not know. [UTC ms]
 
     Returns
     -------
@@ -59,7 +65,7 @@ def map_family(
     NoDataError
         If no open interest of the instrument was known by then.
     """
-    market = read_market(lake, instrument, at_ms)
+    market = _market(lake, instrument, at_ms, brackets_ms)
 
     def compute(inputs: FeatureInputs, times_ms: I8) -> Mapping[str, F8]:
         bands = inputs.depth_bands
@@ -70,7 +76,11 @@ def map_family(
 
 
 def alignment_family(
-    lake: RowSource, instrument: Instrument, at_ms: int, step_ms: int = HOUR_MS
+    lake: RowSource,
+    instrument: Instrument,
+    at_ms: int,
+    step_ms: int = HOUR_MS,
+    brackets_ms: int | None = None,
 ) -> Compute:
     """Return the family of the venues' alignment, as seen from an instrument.
 
@@ -82,6 +92,8 @@ def alignment_family(
         Rows known by then. [UTC ms]
     step_ms : int
         Ladders are read at multiples of this, and held between. [ms]
+    brackets_ms : int, optional
+        As of `map_family`. [UTC ms]
 
     Returns
     -------
@@ -94,10 +106,10 @@ def alignment_family(
     NoDataError
         If no open interest of the instrument was known by then.
     """
-    markets = [read_market(lake, instrument, at_ms)]
+    markets = [_market(lake, instrument, at_ms, brackets_ms)]
     for other in other_venues(lake, instrument):
         try:
-            markets.append(read_market(lake, other, at_ms))
+            markets.append(_market(lake, other, at_ms, brackets_ms))
         except NoDataError:
             continue  # its rows all became known later
 
@@ -105,6 +117,14 @@ def alignment_family(
         return alignment_columns(markets, times_ms, step_ms)
 
     return compute
+
+
+def _market(lake: RowSource, instrument: Instrument, at_ms: int, brackets_ms: int | None) -> Market:
+    market = read_market(lake, instrument, at_ms)
+    if brackets_ms is None:
+        return market
+    schedule, _ = read_schedule(lake, instrument, brackets_ms)
+    return replace(market, schedule=schedule)
 
 
 def other_venues(lake: RowSource, instrument: Instrument) -> list[Instrument]:

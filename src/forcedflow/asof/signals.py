@@ -29,6 +29,7 @@ def read_signal_table(
     at_ms: int,
     days: int = SIGNAL_DAYS,
     trained: TrainedMixture | None = None,
+    brackets_ms: int | None = None,
 ) -> FeatureTable:
     """Return every feature that signals are judged by, up to a moment.
 
@@ -42,6 +43,9 @@ def read_signal_table(
         Length of the table, from a midnight.
     trained : TrainedMixture, optional
         Learned weights of the map; before the end of their fit the map's columns are unknown.
+    brackets_ms : int, optional
+        Leverage brackets as they were known then, for a table that is read as a past; as of the
+        moment by default. [UTC ms]
 
     Returns
     -------
@@ -59,7 +63,7 @@ def read_signal_table(
     table = build_features(inputs, start_ms=start)
     # Joined here and not computed with the rest: a map needs no warm-up on the grid, and one per
     # hour of it would take most of the time.
-    for family in _families(lake, instrument, at_ms, trained):
+    for family in _families(lake, instrument, at_ms, trained, brackets_ms):
         table = table.joined(family(inputs, table.times_ms))
     others = other_venues(lake, instrument)
     if others:
@@ -69,12 +73,16 @@ def read_signal_table(
 
 
 def _families(
-    lake: RowSource, instrument: Instrument, at_ms: int, trained: TrainedMixture | None
+    lake: RowSource,
+    instrument: Instrument,
+    at_ms: int,
+    trained: TrainedMixture | None,
+    brackets_ms: int | None,
 ) -> list[Compute]:
     try:
-        families = [map_family(lake, instrument, at_ms, trained)]
+        families = [map_family(lake, instrument, at_ms, trained, brackets_ms=brackets_ms)]
         if other_venues(lake, instrument):
-            families.append(alignment_family(lake, instrument, at_ms))
+            families.append(alignment_family(lake, instrument, at_ms, brackets_ms=brackets_ms))
     except NoDataError:
         return []  # no open interest, so no map: those signals say that they are unknown
     return families

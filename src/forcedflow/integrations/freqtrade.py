@@ -74,7 +74,8 @@ def add_columns(
     Notes
     -----
     A trained map is used where its fit ended before the first candle; else the stated prior, for a
-    map fitted within the candles would know of them.
+    map fitted within the candles would know of them. Leverage brackets are those known at the
+    first candle, for the same reason.
     """
     opens_ms = _opens_ms(candles, timeframe)
     if opens_ms.size == 0:
@@ -83,8 +84,9 @@ def add_columns(
     instrument = parse_symbol(pair, venue)
     last_ms = int(opens_ms[-1]) + length_ms(timeframe)
     days = (last_ms - int(opens_ms[0])) // DAY_MS + SIGNAL_DAYS + 2
-    trained = newest_trained(held, instrument, int(opens_ms[0]))
-    table = read_signal_table(held, instrument, last_ms, days, trained)
+    first_ms = int(opens_ms[0])
+    trained = newest_trained(held, instrument, first_ms)
+    table = read_signal_table(held, instrument, last_ms, days, trained, brackets_ms=first_ms)
     return merge_known(candles, known_columns(table), timeframe)
 
 

@@ -156,6 +156,16 @@ def test_scrambling_the_future_of_a_lake_changes_no_earlier_candle(simulated, tm
     cut_ms = end_ms - 8 * HOUR_MS
     other = Lake(tmp_path / "lake", create=True)
     other.write({table: _scrambled(rows, cut_ms) for table, rows in frames.items()})
+    # The venue halves its leverage after the moment: no map before it may know.
+    brackets = frames["leverage_brackets"].sort("event_time")
+    moved = pl.lit(cut_ms + HOUR_MS).cast(pl.Datetime("ms", "UTC"))
+    later = brackets.filter(pl.col("event_time") == pl.col("event_time").max()).with_columns(
+        pl.col("max_leverage") / 2,
+        pl.col("maintenance_margin_rate") * 2,
+        event_time=moved,
+        available_time=moved,
+    )
+    other.write({"leverage_brackets": later})
     asked = (instrument.symbol, "1h")
     right = add_columns(_candles(opens), lake, *asked, venue=instrument.venue)
     wrong = add_columns(_candles(opens), other, *asked, venue=instrument.venue)
