@@ -43,6 +43,27 @@ describe("a desk", () => {
   });
 });
 
+describe("the venues of a coin", () => {
+  it("are asked for together where that is wanted, the one looked at first, and only with a map", () => {
+    const store = storeAt("2026-01-01T00:00Z");
+    const held = store.markets.value.value!;
+    const one = held.markets[0]!;
+    const others = [
+      { ...one, venue: "sandbox-dark" },
+      { ...one, venue: "sandbox-sampled", map: false },
+      { ...one, venue: "binance", simulated: false },
+      { ...one, venue: "other", base: "ETH" },
+    ];
+    const value = { ...held, markets: [...others, one] };
+    store.markets.value = { value, error: null, loading: false, cameMs: 0 };
+    expect(store.venues.value).toEqual(["sandbox", "sandbox-dark"]);
+    expect(store.mapQuery(store.view.value).venue).toBe("sandbox");
+    store.look({ joint: true });
+    expect(store.mapQuery(store.view.value).venue).toBe("sandbox,sandbox-dark");
+    expect(store.query(store.view.value).venue).toBe("sandbox");
+  });
+});
+
 describe("the moment looked at", () => {
   it("is a replay in the past, and stored where nothing comes any more", () => {
     const store = storeAt("2026-01-01T00:00Z");
