@@ -25,6 +25,7 @@ PAGE = Path(__file__).resolve().parent / "scorecard.md"
 PLOT = Path(__file__).resolve().parent / "theory" / "calibration.png"
 FIT_TO, TO = "2026-01-26", "2026-03-15"
 MAGNET_FROM = "2025-12-15"
+REGIMES_FROM = "2025-12-08"  # a week of open interest is needed for ranks
 FILES = {
     "binance-vision": ["binance-vision/data/futures/um"],
     "coinglass": ["coinglass/coinglass_BTC_1h.csv", "coinglass/coinglass_BTC_liquidation_1h.csv"],
@@ -82,7 +83,7 @@ price-history map with open interest as its scale. Without hourly volume the gai
 drawn to clusters within what ninety days can tell. What follows where a signal fires cannot be told from
 moments alike. Of cascades recorded data decide nothing: no book was
 held, and what pushed price is not published. What plans of a [second leg](theory/second-leg.md) came to after
-costs cannot be told from zero.
+costs cannot be told from zero. What is said to follow a [regime](theory/regimes.md) was not seen to follow.
 
 """
 
@@ -129,6 +130,19 @@ def main() -> int:
                     "BTC,ETH,SOL,DOGE",
                     "--from",
                     MAGNET_FROM,
+                    "--to",
+                    TO,
+                ],
+            ),
+            (
+                "what followed where a kind of market was named: nothing told from chance",
+                [
+                    "scorecard",
+                    "regimes",
+                    "--symbol",
+                    "BTC,ETH,SOL,DOGE",
+                    "--from",
+                    REGIMES_FROM,
                     "--to",
                     TO,
                 ],

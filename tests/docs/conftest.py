@@ -71,17 +71,14 @@ def listener():
 
 
 @pytest.fixture
-def place(real_data, recorded_lake, venue_settings, listener, tmp_path, monkeypatch):
-    """Stand in a folder of one page's own, as somebody who reads it would."""
+def place(venue_settings, listener, tmp_path, monkeypatch):
+    """Stand in an empty folder of one page's own, as somebody who reads it would."""
     home, place = tmp_path / "home", tmp_path / "place"
     place.mkdir()
     rules = _rules()
     path = home / ".config" / "forcedflow" / "alerts.toml"
     path.parent.mkdir(parents=True)
     path.write_text(rules, encoding="utf-8")
-    put_vendor_files(place, real_data)
-    (place / "events.csv").write_text(EVENTS, encoding="utf-8")
-    shutil.copytree(recorded_lake, place / "lake", copy_function=_copy)
     config = path.with_name("config.toml")
     shutil.copyfile(venue_settings, config)
     for name in [name for name in os.environ if name.startswith("FORCEDFLOW_")]:
@@ -95,6 +92,15 @@ def place(real_data, recorded_lake, venue_settings, listener, tmp_path, monkeypa
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def recorded_place(place, real_data, recorded_lake, monkeypatch):
+    """Stand where the recorded data are: in a lake, and as files to import."""
+    put_vendor_files(place, real_data)
+    (place / "events.csv").write_text(EVENTS, encoding="utf-8")
+    shutil.copytree(recorded_lake, place / "lake", copy_function=_copy)
     monkeypatch.setattr(options, "datetime", RecordedNow)
     return place
 

@@ -71,6 +71,9 @@ ANSWERS = (
 )
 """Pages about one answer each: half of the work, so that two workers share it."""
 
+OF_NOTHING = ("README.md", "docs/howto/demo.md", "docs/howto/install.md", "docs/tutorial.md")
+"""Pages whose commands need no data: a newcomer has none."""
+
 
 def pages() -> list[str]:
     """Return the pages that show a command to run."""

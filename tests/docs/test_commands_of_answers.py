@@ -8,7 +8,7 @@ from tests.docs.page_commands import ANSWERS, pages, to_run, type_command
 
 @pytest.mark.real_data
 @pytest.mark.slow
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("recorded_place")
 @pytest.mark.parametrize("page", [page for page in pages() if page in ANSWERS])
 def test_the_commands_of_a_page_run(page, capfd):
     for text in to_run(page):
