@@ -22,6 +22,7 @@ from benchmarks import (
     decode,
     events,
     forecast,
+    image,
     ladder,
     live_loop,
     playbook,
@@ -35,6 +36,7 @@ from benchmarks.measure import Budget, Result, machine, read_budgets, table
 
 _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "ladder": ladder.run,
+    "image": image.run,
     "cascade": cascade.run,
     "signals": signals.run,
     "forecast": forecast.run,

@@ -11,20 +11,18 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-import numpy as np
 
 from forcedflow.answers import zones as zones_answer
 from forcedflow.answers.model import read_map
 from forcedflow.answers.times import iso_time
 from forcedflow.errors import UsageError
-from forcedflow.heatmap import encode
+from forcedflow.heatmap import encode, header_of
 from forcedflow.heatmap.scale import to_bytes
 from forcedflow.instruments import Instrument
 from forcedflow.liquidation_map import LiquidationMap
 from forcedflow.positions import BANDS
-from forcedflow.positions.ladder import Image
 from forcedflow.store import Lake
-from forcedflow.units import SIDES, F8x2
+from forcedflow.units import SIDES
 from forcedflow.zones import Zone
 
 Shown: TypeAlias = Literal["both", "long", "short", "each"]
@@ -94,10 +92,8 @@ def tile(
     if not all(0 <= tier < len(BANDS) for tier in counted):
         raise UsageError(f"tiers are from 0 to {len(BANDS) - 1}: {', '.join(BANDS)}")
     sides = {"both": [[0, 1]], "long": [[0]], "short": [[1]], "each": [[0], [1]]}[shown]
-    planes = [
-        to_bytes(_summed(picture.usd, which, counted), picture.even).tobytes() for which in sides
-    ]
-    header, _ = encode(picture)
+    planes = [to_bytes(picture.summed(which, counted), picture.even).tobytes() for which in sides]
+    header = header_of(picture)
     instrument, columns = mapped.market.instrument, ("open", "high", "low", "close")
     return {
         "symbol": instrument.symbol,
@@ -117,11 +113,6 @@ def tile(
         "assumptions": mapped.assumptions(),
         "freshness": mapped.freshness(),
     }, b"".join(planes)
-
-
-def _summed(usd: Image, sides: Sequence[int], tiers: Sequence[int]) -> F8x2:
-    total: F8x2 = usd[:, sides][:, :, tiers].sum(axis=(1, 2), dtype=np.float64)
-    return total
 
 
 def pack(header: dict[str, Any], cells: bytes) -> bytes:

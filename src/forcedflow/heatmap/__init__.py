@@ -8,7 +8,7 @@ from forcedflow.heatmap.build import (
     lay_columns,
     lay_prices,
 )
-from forcedflow.heatmap.encode import Header, decode, encode
+from forcedflow.heatmap.encode import Header, decode, encode, header_of
 
 __all__ = [
     "Columns",
@@ -17,6 +17,7 @@ __all__ = [
     "build_heatmap",
     "decode",
     "encode",
+    "header_of",
     "lay_canvas",
     "lay_columns",
     "lay_prices",

@@ -9,6 +9,7 @@ bar that added to it and ends with a hard edge in the bar whose mark consumed it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,12 +85,19 @@ class Heatmap:
     @property
     def total(self) -> F8x2:
         """Return both sides and all bands together, shape ``(c, p)``. [USD]"""
-        total: F8x2 = self.usd.sum(axis=(1, 2), dtype=np.float64)
-        return total
+        return self.summed(range(2), range(len(BANDS)))
 
     def side(self, index: int) -> F8x2:
         """Return one side, all bands together, shape ``(c, p)``. [USD]"""
-        total: F8x2 = self.usd[:, index].sum(axis=1, dtype=np.float64)
+        return self.summed((index,), range(len(BANDS)))
+
+    def summed(self, sides: Sequence[int], bands: Sequence[int]) -> F8x2:
+        """Return some sides and bands together, shape ``(c, p)``. [USD]"""
+        # Plane after plane: a sum over inner axes would walk the picture cell by cell.
+        total = np.zeros((self.usd.shape[0], self.usd.shape[-1]))
+        for side in sides:
+            for band in bands:
+                total += self.usd[:, side, band]
         return total
 
 

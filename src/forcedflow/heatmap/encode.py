@@ -34,8 +34,13 @@ class Header(msgspec.Struct, frozen=True):
 
 def encode(heatmap: Heatmap) -> tuple[Header, bytes]:
     """Return the header and one byte a cell, both sides together."""
+    return header_of(heatmap), to_bytes(heatmap.total, heatmap.even).tobytes()
+
+
+def header_of(heatmap: Heatmap) -> Header:
+    """Return how cells of a picture are to be read, whichever sides and bands they show."""
     grid = heatmap.grid
-    header = Header(
+    return Header(
         columns=heatmap.columns.size,
         bins=grid.size,
         step_ms=heatmap.columns.step_ms,
@@ -46,7 +51,6 @@ def encode(heatmap: Heatmap) -> tuple[Header, bytes]:
         darkest=DARKEST,
         brightest=BRIGHTEST,
     )
-    return header, to_bytes(heatmap.total, heatmap.even).tobytes()
 
 
 def decode(header: Header, data: bytes) -> Bytes:
