@@ -151,6 +151,8 @@ def refuse_unfit(*, seed: int, speed: float, days: int, traders: int, lake: Path
     if not 100 <= traders <= _MOST_TRADERS:
         raise UsageError(f"--traders {traders}: between 100 and {_MOST_TRADERS:,}")
     # Simulated rows have no place beside real ones.
+    if lake is not None and str(lake).startswith("s3:/"):
+        raise UsageError("a simulated lake is a folder, not a bucket\nhint: --lake FOLDER")
     if lake is not None and lake.exists() and (not lake.is_dir() or any(lake.iterdir())):
         raise UsageError(f"{lake} is not empty\nhint: name a new folder for the simulated lake")
 

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from tests.reference.s3_server import BUCKET, SECRET, environment, serving
 
+from forcedflow.cli.app import run
 from forcedflow.errors import DamagedFileError, NoDataError, StorageError, UsageError
 from forcedflow.store import Lake, Receipt, bucket_home
 from forcedflow.store.bucket import Bucket
@@ -297,3 +298,8 @@ def test_commands_take_the_address_where_they_take_a_folder(address, tmp_path):
     assert list((tmp_path / ".local/share/forcedflow/buckets").glob("*/lakes/*"))
     assert not Path("s3:").exists()
     assert run("doctor").stdout.count(address) == 1
+
+
+def test_a_simulated_market_is_kept_out_of_a_bucket(address, capsys):
+    assert run(["demo", "--lake", address]) == 2
+    assert "a simulated lake is a folder, not a bucket" in capsys.readouterr().err
