@@ -14,6 +14,7 @@ from forcedflow.answers import cascade, heatmap, ladder, zones
 from forcedflow.answers.cascade import CascadeOptions
 from forcedflow.answers.playbook import PlaybookOptions
 from forcedflow.errors import NoDataError, SchemaError, UsageError
+from forcedflow.heatmap.scale import to_bytes
 from forcedflow.notebook.rows import to_ms
 from forcedflow.notebook.shown import Shown, flat
 from forcedflow.notebook.widget import _MODULE, HeatmapWidget
@@ -149,11 +150,14 @@ def test_the_figure_holds_the_picture_the_candles_and_every_cluster(shown):
     picture = shown.mapped.heatmap
     heat, candles = figure.data
     assert heat.customdata.shape == heat.z.shape == picture.total.T.shape
-    np.testing.assert_allclose(
-        10 ** heat.z[np.isfinite(heat.z)], heat.customdata[np.isfinite(heat.z)], rtol=1e-6
-    )
+    cells = to_bytes(picture.total, picture.even).T
+    np.testing.assert_array_equal(np.nan_to_num(heat.z), cells)
+    np.testing.assert_array_equal(heat.customdata, picture.total.T)
     np.testing.assert_array_equal(candles.close, picture.candles[:, 3])
-    assert len(figure.layout.shapes) == len(shown.mapped.zones())
+    assert len(figure.layout.shapes) == len(shown.mapped.zones()) > 0
+    for zone, words in zip(shown.mapped.zones(), figure.layout.annotations, strict=True):
+        assert zone.low <= words.y <= zone.high
+        assert words.text.startswith(f"{zone.side}s $")
 
 
 def test_the_ladder_figure_holds_both_sides_of_the_mark(shown):
