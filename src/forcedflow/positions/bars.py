@@ -116,16 +116,13 @@ def build_bars(
     kline; open interest times the mean turnover of the trailing thirty days (at least seven
     observed); nothing. Each is known by the end of the bar.
     """
-    grid = _observations(open_interest, mark_klines)
-    if grid.height < 2:
+    end, oi, mark = _observations(open_interest, mark_klines)
+    if end.size < 2:
         raise NoDataError(
             "open interest with a mark price is needed at two moments at least, "
-            f"{grid.height} known\n"
+            f"{end.size} known\n"
             "hint: forcedflow fetch VENUE SYMBOL --from DAY, or forcedflow import KIND PATH"
         )
-    end = grid["event_time"].dt.epoch("ms").to_numpy()
-    oi = grid["open_interest"].to_numpy().astype(np.float64)
-    mark = grid["mark"].to_numpy().astype(np.float64)
     low, high, from_klines = _mark_range(end, mark, mark_klines)
     elapsed = np.diff(end)
     volume, share, source = _volume(end, oi, trade_klines)
@@ -145,24 +142,33 @@ def build_bars(
     )
 
 
-def _observations(open_interest: pl.DataFrame, mark_klines: pl.DataFrame) -> pl.DataFrame:
+def _observations(open_interest: pl.DataFrame, mark_klines: pl.DataFrame) -> tuple[I8, F8, F8]:
     """Open interest with a mark price: value ÷ contracts, else the mark kline closing then."""
-    closes = (
-        mark_klines.sort("interval_ms")
-        .unique("event_time", keep="first")
-        .select("event_time", kline_mark="close")
+    event = open_interest["event_time"].dt.epoch("ms").to_numpy()
+    held, value = (
+        open_interest[name].to_numpy().astype(np.float64)
+        for name in ("open_interest", "open_interest_usd")
     )
-    return (
-        open_interest.filter(pl.col("open_interest") > 0)
-        .join(closes, on="event_time", how="left")
-        .with_columns(
-            mark=pl.coalesce(pl.col("open_interest_usd") / pl.col("open_interest"), "kline_mark")
-        )
-        .filter(pl.col("mark") > 0)
-        .unique("event_time", keep="last")
-        .sort("event_time")
-        .select("event_time", "open_interest", "mark")
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mark = value / held
+    untold = np.isnan(mark)
+    if untold.any() and mark_klines.height:
+        closed, close = _closes(mark_klines)
+        place = np.minimum(np.searchsorted(closed, event[untold]), closed.size - 1)
+        mark[untold] = np.where(closed[place] == event[untold], close[place], np.nan)
+    kept = np.flatnonzero((held > 0) & (mark > 0))
+    kept = kept[np.argsort(event[kept], kind="stable")]
+    # Of observations of one time the last row counts.
+    last = kept[np.diff(event[kept], append=np.iinfo(np.int64).max) != 0]
+    return event[last], held[last], mark[last]
+
+
+def _closes(mark_klines: pl.DataFrame) -> tuple[I8, F8]:
+    """When mark klines close and where, the finest of those that close together."""
+    event = mark_klines["event_time"].dt.epoch("ms").to_numpy()
+    order = np.lexsort((mark_klines["interval_ms"].to_numpy(), event))
+    closed, first = np.unique(event[order], return_index=True)
+    return closed, mark_klines["close"].to_numpy()[order[first]]
 
 
 def _mark_range(
