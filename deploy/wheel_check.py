@@ -32,6 +32,7 @@ MARKET = ("--days", "2", "--traders", "600", "--seed", "7")
 IN_WHEEL = (
     "forcedflow/py.typed",
     "forcedflow/server/static/index.html",
+    "forcedflow/notebook/static/widget.js",
     "forcedflow/econ_calendar/events.csv",
 )
 
