@@ -15,11 +15,11 @@ def _targets():
 
 def _named(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    return set(re.findall(r"`make ([a-z]+)", text))
+    return set(re.findall(r"(?:`|\$ )make ([a-z]+)", text))
 
 
 def test_every_target_of_the_menu_is_on_the_page_for_contributors():
-    explained = {"help", "dashboard"}  # the menu itself, and what others make on their way
+    explained = {"help", "dashboard"}  # the menu itself, and what others make along the way
     assert _targets() - explained <= _named("CONTRIBUTING.md")
 
 
