@@ -1,8 +1,8 @@
 """hummingbot: ask a running ``forcedflow serve`` for clusters and show them in ``status``.
 
-Copy it into hummingbot's ``scripts`` and run ``start --script levels_script.py``. It asks once a
-minute beside the clock, never within a tick, and trades nothing. What is too old is not shown as
-if it were new.
+Copy it into hummingbot's ``scripts`` and start it there (of 2026, where scripts and strategies have
+one base class). It asks once a minute beside the clock, never within a tick, and trades nothing.
+What is too old is not shown as if it were new.
 """
 
 from __future__ import annotations
@@ -10,26 +10,37 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import aiohttp
-from hummingbot.strategy.script_strategy_base import ScriptStrategyBase
+from hummingbot.strategy.strategy_v2_base import StrategyV2Base, StrategyV2ConfigBase
 
 ADDRESS = os.environ.get("FORCEDFLOW_ADDRESS", "http://127.0.0.1:8480")
 TOKEN = os.environ.get("FORCEDFLOW_TOKEN")
 SYMBOL, VENUE = "BTC/USDT:USDT", "binance"
+CONNECTOR, PAIR = "binance_perpetual", "BTC-USDT"
 
 EVERY_S = 60.0
 STALE_S = 900.0
 
 
-class LevelsScript(ScriptStrategyBase):
+class LevelsConfig(StrategyV2ConfigBase):
+    """What hummingbot wants to know of a script: its file, and the markets that it opens."""
+
+    script_file_name: str = Path(__file__).name
+
+    def update_markets(self, markets: Any) -> Any:
+        """Add the market whose clusters are shown."""
+        markets[CONNECTOR] = {*markets.get(CONNECTOR, ()), PAIR}
+        return markets
+
+
+class LevelsScript(StrategyV2Base):
     """Shows the nearest clusters; a script of your own would read ``self.zones`` in its tick."""
 
-    markets: ClassVar[dict[str, set[str]]] = {"binance_perpetual": {"BTC-USDT"}}
-
-    def __init__(self, connectors: dict[str, Any], *rest: Any) -> None:
-        super().__init__(connectors, *rest)
+    def __init__(self, connectors: dict[str, Any], config: LevelsConfig | None = None) -> None:
+        super().__init__(connectors, config)
         self.zones: dict[str, Any] | None = None
         self.problem: str | None = None
         self._asked_s = float("-inf")

@@ -27,15 +27,16 @@ SOURCE = Path(__file__).resolve().parents[2] / "examples" / "hummingbot" / "leve
 
 @pytest.fixture(scope="module")
 def script():
-    """Return the script's module over the part of hummingbot that it uses: a base class."""
+    """Return the script's module over the part of hummingbot that it uses: two base classes."""
 
-    class ScriptStrategyBase:
+    class StrategyV2Base:
         def __init__(self, connectors, config=None):
             self.connectors, self.config = connectors, config
 
-    names = ("hummingbot", "hummingbot.strategy", "hummingbot.strategy.script_strategy_base")
+    names = ("hummingbot", "hummingbot.strategy", "hummingbot.strategy.strategy_v2_base")
     held = {name: ModuleType(name) for name in names}
-    held[names[-1]].ScriptStrategyBase = ScriptStrategyBase
+    held[names[-1]].StrategyV2Base = StrategyV2Base
+    held[names[-1]].StrategyV2ConfigBase = type("StrategyV2ConfigBase", (), {})
     with pytest.MonkeyPatch.context() as patch:
         for name, module in held.items():
             patch.setitem(sys.modules, name, module)
@@ -68,7 +69,10 @@ def address(tmp_path_factory):
 
 def test_it_has_what_hummingbot_calls(script):
     made = script.LevelsScript({}, None)
-    assert made.markets == {"binance_perpetual": {"BTC-USDT"}}
+    config = script.LevelsConfig()
+    assert config.script_file_name == "levels_script.py"
+    opened = config.update_markets({"binance_perpetual": {"ETH-USDT"}})
+    assert opened == {"binance_perpetual": {"ETH-USDT", "BTC-USDT"}}
     assert made.format_status() == "forcedflow: not asked yet"
     assert not inspect.iscoroutinefunction(made.on_tick)
     assert list(inspect.signature(made.on_tick).parameters) == []
