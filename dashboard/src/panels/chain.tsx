@@ -33,8 +33,13 @@ export function ChainPanel({ store }: { store: Store }) {
         const told = live ?? cascade.value;
         const dominoes = told?.dominoes ?? [];
         const way = movePct < 0 ? "long" : "short";
-        const own = dominoes.filter((one) => one.side === way);
-        const fallen = falls(own, mark, movePct);
+        const atMark = movePct === 0;
+        // At the mark both ways, the nearest first; then the way that price is dragged.
+        const away = (one: Domino): number => Math.abs(Math.log(one.trigger_price / mark));
+        const own = atMark
+          ? [...dominoes].sort((a, b) => away(a) - away(b))
+          : dominoes.filter((one) => one.side === way);
+        const fallen = atMark ? own.map(() => "stands" as const) : falls(own, mark, movePct);
         return (
           <>
             <AsOf at={below.at} wanted={at} zone={zone} />
@@ -48,7 +53,7 @@ export function ChainPanel({ store }: { store: Store }) {
               onMove={setMove}
             />
             <Held held={cascade}>
-              <DominoList dominoes={own} fallen={fallen} tick={tick} mark={mark} movePct={movePct} onMove={setMove} />
+              <DominoList dominoes={own} fallen={fallen} tick={tick} mark={mark} onMove={setMove} />
             </Held>
             <Onward store={store} movePct={movePct} mark={mark} tick={tick} />
           </>
@@ -99,14 +104,12 @@ interface ListProps {
   fallen: readonly Fall[];
   tick: number;
   mark: number;
-  movePct: number;
   onMove: (pct: number) => void;
 }
 
 const WORDS: Record<Fall, string> = { stands: "stands", fallen: "reached", pushed: "set off" };
 
-function DominoList({ dominoes, fallen, tick, mark, movePct, onMove }: ListProps) {
-  if (movePct === 0) return null;
+function DominoList({ dominoes, fallen, tick, mark, onMove }: ListProps) {
   if (dominoes.length === 0) {
     return (
       <Empty>
