@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import (
     against_ccxt,
+    bucket,
     cascade,
     checklist,
     commands,
@@ -52,9 +53,10 @@ _GROUPS: dict[str, Callable[[dict[str, Budget], int], Iterator[Result]]] = {
     "recording": recording.run,
     "against_ccxt": against_ccxt.run,
     "scale-out": scale_out.run,
+    "bucket": bucket.run,
 }
-# One takes six minutes, one needs ccxt and measures no time, one needs Ray and takes ten minutes.
-_ON_REQUEST = frozenset({"recording", "against_ccxt", "scale-out"})
+# Six minutes; another library's install; Ray and many minutes; a server for a bucket.
+_ON_REQUEST = frozenset({"recording", "against_ccxt", "scale-out", "bucket"})
 
 
 def main() -> None:
