@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from matplotlib.mathtext import math_to_image
@@ -69,6 +69,24 @@ _INK = "#123456"
 def setup(app: Sphinx) -> None:
     """Draw formulas here: the usual way has every reader's browser fetch a program for it."""
     app.add_html_math_renderer("drawn", (_draw, None), (_draw_block, None))
+    # What stands before a colon in a property's sentence is no type, as napoleon takes it to be.
+    app.connect("autodoc-process-docstring", _keep_property, priority=400)
+    app.connect("autodoc-process-docstring", _restore_property, priority=600)
+
+
+_PROPERTIES: dict[str, list[str]] = {}
+
+
+def _keep_property(*passed: Any) -> None:
+    _, what, name, _, _, lines = passed
+    if what == "property":
+        _PROPERTIES[name] = list(lines)
+
+
+def _restore_property(*passed: Any) -> None:
+    _, what, name, _, _, lines = passed
+    if what == "property" and not any(line.startswith("---") for line in _PROPERTIES[name]):
+        lines[:] = _PROPERTIES[name]
 
 
 def _draw(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
