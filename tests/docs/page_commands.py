@@ -41,9 +41,11 @@ NOT_RUN = {
     r"forcedflow cascade BTC --venue binance,bybit": "no recorded data of the second",
     r"forcedflow fetch ": _NETWORK,
     r"forcedflow record ccxt:": _NETWORK,
+    r"forcedflow .*--executor processes": "the tests of several workers run it, and compare what comes out",
     r"forcedflow .*--lake s3://": "needs a bucket; the tests of lakes start one",
     r"forcedflow .*--executor ray": "needs a cluster; the tests of executors start one",
     r"(\S+ )?forcedflow calendar --fetch": _NETWORK,
+    r"forcedflow playbook BTC --out plan.pdf$": "the next one differs in style and moment alone",
     r"forcedflow demo --headless$": "takes half a minute; the next one differs in size alone",
     r"forcedflow import KIND PATH": "a pattern",
 }
