@@ -41,7 +41,7 @@ NOT_RUN = {
     r"forcedflow cascade BTC --venue binance,bybit": "no recorded data of the second",
     r"forcedflow fetch ": _NETWORK,
     r"forcedflow record ccxt:": _NETWORK,
-    r"forcedflow .*--executor processes": "the tests of several workers run it, and compare what comes out",
+    r"forcedflow .*--executor processes": "the tests of several workers run it",
     r"forcedflow .*--lake s3://": "needs a bucket; the tests of lakes start one",
     r"forcedflow .*--executor ray": "needs a cluster; the tests of executors start one",
     r"(\S+ )?forcedflow calendar --fetch": _NETWORK,
