@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -106,9 +107,18 @@ def type_command(page: str, text: str, capfd) -> tuple[int, str]:
         capfd.readouterr()
         status = run(words[1:])
         return status, "".join(capfd.readouterr())
-    # The port that it would take may be somebody else's here.
-    port = ["--port", "0"] if words[1] == "serve" and "--port" not in words else []
-    return _until_told_to_end([*words, *port])
+    if words[1] == "serve":
+        words += ["--port", "0"]
+    elif "--port" in words:
+        words[words.index("--port") + 1] = str(_free_port())
+    return _until_told_to_end(words)
+
+
+def _free_port() -> int:
+    """Return a port that nobody has: the one that a page names may be somebody else's here."""
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        return tried.getsockname()[1]
 
 
 def _until_told_to_end(words: list[str]) -> tuple[int, str]:
