@@ -219,14 +219,18 @@ def test_nothing_serious_stands_in_anybodys_way(opened, theme, panel):
 def test_the_chart_looks_as_it_did(opened, name, link, width):
     page = opened(link, width=width).settled()
     page.mouse.move(0, 0)
-    page.wait_for_timeout(400)
-    seen = _blocks(page.locator(".chart-canvas").screenshot())
     golden = LOOKS / f"{name}.png"
-    # FORCEDFLOW_REGENERATE=1 writes the files anew; look at the page before committing them.
-    if os.environ.get("FORCEDFLOW_REGENERATE"):
-        LOOKS.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(seen.astype(np.uint8)).save(golden)
-    off = np.abs(seen - np.asarray(Image.open(golden), dtype=float)).max(axis=2)
+    # A busy machine draws its last frames late.
+    for _ in range(20):
+        page.wait_for_timeout(400)
+        seen = _blocks(page.locator(".chart-canvas").screenshot())
+        # FORCEDFLOW_REGENERATE=1 writes the files anew; look at the page before committing them.
+        if os.environ.get("FORCEDFLOW_REGENERATE"):
+            LOOKS.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(seen.astype(np.uint8)).save(golden)
+        off = np.abs(seen - np.asarray(Image.open(golden), dtype=float)).max(axis=2)
+        if off.mean() < 6 and (off > 48).mean() < 0.03:
+            break
     # Fonts differ between machines, and with them the axes' width by some pixels.
     assert off.mean() < 6
     assert (off > 48).mean() < 0.03

@@ -9,6 +9,7 @@ liquidation that is told while nobody listens is lost at every venue, and no sta
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -26,9 +27,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.unit.alerts.receiver import Receiver
 from tests.venues.fakes.bybit import FakeBybit
 from tests.venues.fakes.facts import MINUTE_MS, Tape
 
+from forcedflow.alerts.outbox import Outbox
+from forcedflow.answers.alerts import outbox_path
 from forcedflow.cli.app import run
 from forcedflow.instruments import parse_symbol
 from forcedflow.live.loop import LiveLoop
@@ -38,6 +42,31 @@ STEP_MS = 5 * MINUTE_MS
 PAST_MS = 36 * 60 * MINUTE_MS
 # A cut every so often; messages are doubled on the way besides. [s]
 CUT_EVERY_S = 13.0
+# What fires at every bar that is closed, and what fires at most.
+RULES = """
+[delivery]
+follow_up = false
+daily_cap = 10000
+[targets.desk]
+kind = "webhook"
+url_env = "SOAK_URL"
+secret_env = "SOAK_KEY"
+allow_private = ["127.0.0.1/32"]
+[[rules]]
+name = "near"
+kind = "cluster_near"
+least_usd = 1.0
+within_pct = 30.0
+cooldown = "1s"
+targets = ["desk"]
+[[rules]]
+name = "stale"
+kind = "data_stale"
+tables = ["open_interest"]
+older_than = "1s"
+cooldown = "1s"
+targets = ["desk"]
+"""
 
 
 @dataclass
@@ -59,6 +88,9 @@ class Soaked:
 
     ``killed_state`` and ``lived_state`` are what the processes said of themselves when they were
     told to end, ``killed_anew`` and ``lived_anew`` what their lakes give to a fresh loop.
+    ``alerts`` are those of both outboxes that were to be delivered, ``lost`` those that no receiver
+    got, and ``doubled`` those that came more often than they were sent, or under a key that no
+    outbox knows.
     """
 
     at_ms: tuple[int, int]
@@ -71,6 +103,9 @@ class Soaked:
     kills: int
     closes: int
     rss_mib: list[float]
+    alerts: int
+    lost: int
+    doubled: int
 
 
 def soak(root: Path, *, last_s: float, kill_every_s: float, seed: int = 7) -> Soaked:
@@ -83,16 +118,17 @@ def soak(root: Path, *, last_s: float, kill_every_s: float, seed: int = 7) -> So
         teller = threading.Thread(target=_tell, args=(fake, tape, stop), daemon=True)
         teller.start()
         lakes = root / "killed", root / "lived"
-        lived = stack.enter_context(_life(config, lakes[1]))
+        desks = [stack.enter_context(Receiver()) for _ in lakes]
+        lived = stack.enter_context(_life(config, lakes[1], desks[1]))
         kills = closes = 0
         until = time.monotonic() + last_s
         while time.monotonic() < until - kill_every_s:
-            with _life(config, lakes[0]) as life:
+            with _life(config, lakes[0], desks[0]) as life:
                 _watch(lived, min(kill_every_s, until - time.monotonic()))
                 life.process.kill()
                 kills += 1
             closes += len(life.lines)
-        with _life(config, lakes[0]) as last:
+        with _life(config, lakes[0], desks[0]) as last:
             # Both see the same last bar: nothing is ended beside a boundary.
             _watch(lived, max(kill_every_s, 15.0))
             _wait_for_bar(last, lived)
@@ -105,6 +141,7 @@ def soak(root: Path, *, last_s: float, kill_every_s: float, seed: int = 7) -> So
         mended = [_anew(lake, at_ms) for lake in lakes]
         stop.set()
         teller.join()
+    delivered = [_delivered(lake, desk) for lake, desk in zip(lakes, desks, strict=True)]
     return Soaked(
         (ends[0]["ended"], ends[1]["ended"]),
         ends[0]["state"],
@@ -114,6 +151,7 @@ def soak(root: Path, *, last_s: float, kill_every_s: float, seed: int = 7) -> So
         kills,
         closes,
         lived.rss_mib,
+        *(sum(column) for column in zip(*delivered, strict=True)),
     )
 
 
@@ -156,11 +194,27 @@ def _configure(root, fake):
         f'[venues.bybit]\nrest = "{there.rest}"\nstream = "{there.stream}"\n'
         f'archive = "{there.archive}"\n'
     )
+    path.with_name("alerts.toml").write_text(RULES)
     return path
 
 
+def _delivered(root, desk):
+    """Alerts that were to be delivered, those that were not, those that came too often."""
+    outbox = Outbox(outbox_path(Lake(root)), read_only=True)
+    try:
+        due = [one for one in outbox.listed() if one.deliveries]
+    finally:
+        outbox.close()
+    came = collections.Counter(request.headers["idempotency-key"] for request in desk.requests)
+    # One that a kill cut off is sent again under its key, by which the receiver knows it.
+    most = {one.alert.id: one.deliveries["desk"]["attempts"] for one in due}
+    lost = sum(one.alert.id not in came for one in due)
+    return len(due), lost, sum(times > most.get(key, 0) for key, times in came.items())
+
+
 @contextlib.contextmanager
-def _life(config: Path, lake: Path) -> Iterator[Life]:
+def _life(config: Path, lake: Path, desk: Receiver) -> Iterator[Life]:
+    rules = config.with_name("alerts.toml")
     words = ["up", "BTC", "--venue", "bybit", "--lake", str(lake), "--back", "2d"]
     process = subprocess.Popen(
         [
@@ -173,9 +227,16 @@ def _life(config: Path, lake: Path) -> Iterator[Life]:
             "--forecast",
             "0",
             "--no-server",
+            "--rules",
+            str(rules),
             "--json",
         ],
-        env={**os.environ, "FORCEDFLOW_CONFIG": str(config)},
+        env={
+            **os.environ,
+            "FORCEDFLOW_CONFIG": str(config),
+            "SOAK_URL": f"{desk.url}/alerts",
+            "SOAK_KEY": "made",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -263,12 +324,16 @@ def main() -> int:
     """Half an hour, a kill every two minutes."""
     with tempfile.TemporaryDirectory() as folder:
         found = soak(Path(folder), last_s=1800.0, kill_every_s=120.0)
-    print(found)
+    print(replace(found, rss_mib=[]))
     third = len(found.rss_mib) // 3
     middle, last = sorted(found.rss_mib[third : 2 * third]), sorted(found.rss_mib[2 * third :])
     print(f"median MiB: {middle[len(middle) // 2]:.0f}, then {last[len(last) // 2]:.0f}")
-    same = found.killed_state == found.killed_anew and found.killed_mended == found.lived_mended
-    return 0 if same else 1
+    same = (
+        found.killed_state == found.killed_anew
+        and found.lived_state == found.lived_anew
+        and found.killed_mended == found.lived_mended
+    )
+    return 0 if same and found.alerts and not found.lost and not found.doubled else 1
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tests.reference.observations import START_MS, loading, seen
 
 from forcedflow.alerts.desk import AlertDesk
 from forcedflow.alerts.outbox import Outbox
+from forcedflow.alerts.outbox_file import OutboxFile
 from forcedflow.alerts.rules_file import parse_rules
 from forcedflow.alerts.targets import make_senders
 from forcedflow.units import MINUTE_MS
@@ -39,7 +40,7 @@ targets = ["desk"]
 
 
 def die_at_commits(when, count):
-    whole = Outbox._transaction
+    whole = OutboxFile.transaction
     commits = iter(range(1, 1_000_000))
 
     @contextmanager
@@ -52,7 +53,7 @@ def die_at_commits(when, count):
         if (when, number) == ("after", count):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Outbox._transaction = counted
+    OutboxFile.transaction = counted
 
 
 def main(outbox, url, observations, when, count):

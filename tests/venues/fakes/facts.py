@@ -190,6 +190,7 @@ class Tape:
         self._kind: Kind = kind
         self._number = 1_000_000 + seed * 1_000_000
         self._price = 50_000.0
+        self._told: set[tuple[object, ...]] = set()
         self.accounts = [f"0x{self._random.getrandbits(160):040x}" for _ in range(6)]
 
     def _step(self) -> float:
@@ -214,17 +215,18 @@ class Tape:
         return found
 
     def liquidations(self, times_ms: Sequence[int]) -> list[Liquidation]:
-        """Return liquidations of which no two are alike."""
-        found: dict[tuple[object, ...], Liquidation] = {}
+        """Return liquidations of which no two are alike, nor like any before."""
+        found: list[Liquidation] = []
         for time_ms in times_ms:
             while True:
                 side = self._random.choice(("long", "short"))
                 print_ = Liquidation(time_ms, side, self._step(), self._size(), self._kind)
                 key = (time_ms, side, print_.price, print_.size)
-                if key not in found:
-                    found[key] = print_
+                if key not in self._told:
+                    self._told.add(key)
+                    found.append(print_)
                     break
-        return list(found.values())
+        return found
 
     def bar(self, end_ms: int, price_type: Literal["last", "mark", "index"] = "last") -> Bar:
         opened, closed = self._step(), self._step()
