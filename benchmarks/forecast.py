@@ -102,10 +102,9 @@ def run(budgets: dict[str, Budget], _: int) -> Iterator[Result]:
     def tell(_: object) -> None:
         for one in recent:
             instrument, table = one.instrument, one.table
-            for timing in kept.values():
-                sample = lay_sample(table, instrument.symbol, instrument.venue, timing.rule)
-                tell_chances(timing, sample, table.at_ms)
             rows = lay_rows(table, instrument.symbol, instrument.venue)
+            for timing in kept.values():
+                tell_chances(timing, lay_sample(table, rows, timing.rule), table.at_ms)
             if one.liquidated is not None:
                 laid = with_past_sizes(rows, one.liquidated)
                 forecast_sizes(sizes, laid, one.liquidated)
@@ -132,7 +131,8 @@ def _recent(one: Evidence) -> Evidence:
 def _peer_rows(evidence: list[Evidence]) -> tuple[np.ndarray, np.ndarray]:
     """Return the hours of every market, standardised, and whether a fall began by each horizon."""
     samples = [
-        lay_sample(one.table, one.instrument.symbol, one.instrument.venue, C2) for one in evidence
+        lay_sample(one.table, lay_rows(one.table, one.instrument.symbol, one.instrument.venue), C2)
+        for one in evidence
     ]
     standard = standardise([one.course.rows for one in samples], names_of(_FAMILIES))
     design = np.concatenate([standard.apply(one.course.rows) for one in samples])

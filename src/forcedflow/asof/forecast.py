@@ -230,7 +230,7 @@ def tell(
         if timing.rule.least_liquidated is not None and liquidated is None:
             reasons[name] = "the event asks for liquidations, and none are held of this market"
             continue
-        sample = lay_sample(table, symbol, venue, timing.rule)
+        sample = lay_sample(table, rows, timing.rule)
         chances += tell_chances(timing, sample, at_ms)
     artefact = kept.artefact
     markets = [f"{one.venue} {one.symbol}" for one in artefact.markets]

@@ -128,7 +128,7 @@ def read_forecast_course(
         if timing is not None:
             words = words or rule_words(timing.rule)
         fit_to = _speaks_from(lake, kept, until)
-        course = None if timing is None else lay_course(table, symbol, venue, timing.rule)
+        course = None if timing is None else lay_course(table, rows, timing.rule)
         piece = tell_hours(
             near.times_ms,
             None

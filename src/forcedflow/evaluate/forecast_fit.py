@@ -191,7 +191,8 @@ def _fit_rule(
     for one in evidence:
         if rule.least_liquidated is not None and one.liquidated is None:
             continue
-        sample = lay_sample(one.table, one.instrument.symbol, one.instrument.venue, rule)
+        rows = lay_rows(one.table, one.instrument.symbol, one.instrument.venue)
+        sample = lay_sample(one.table, rows, rule)
         known = sample.labels.events_ms + sample.labels.ahead_ms <= fit_to_ms
         counted[_name(one)][rule.name] = int(known.sum())
         samples.append(sample)

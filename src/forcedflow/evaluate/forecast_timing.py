@@ -38,7 +38,7 @@ from forcedflow.forecast.chain_event import lay_chain_sample
 from forcedflow.forecast.course import Sample, lay_sample
 from forcedflow.forecast.events import C2, C2_ABSOLUTE, EventRule, find_onsets
 from forcedflow.forecast.labels import DIRECTIONS, SIGNS, F8x3
-from forcedflow.forecast.rows import HORIZONS_H
+from forcedflow.forecast.rows import HORIZONS_H, lay_rows
 from forcedflow.forecast.scores import (
     reliability,
 )
@@ -154,9 +154,9 @@ def score_timing(
     taught = None if learned is None else {f"{one.venue} {one.symbol}" for one in learned}
     over = tuple(tables) if asked is None else asked
     found = Timed()
+    rows = {one: lay_rows(own, one.symbol, one.venue) for one, own in tables.items()}
     laid = {
-        rule.name: [lay_sample(own, s.symbol, s.venue, rule) for s, own in tables.items()]
-        for rule in rules
+        rule.name: [lay_sample(own, rows[s], rule) for s, own in tables.items()] for rule in rules
     }
     if chains:
         laid[CHAIN] = [lay_chain_sample(own, s.symbol, s.venue) for s, own in tables.items()]

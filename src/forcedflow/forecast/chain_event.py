@@ -19,6 +19,7 @@ from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.forecast.course import Sample, lay_course
 from forcedflow.forecast.events import C2
 from forcedflow.forecast.labels import SIGNS, STRETCHES_H, Labels
+from forcedflow.forecast.rows import lay_rows
 from forcedflow.units import F8, HOUR_MS, I8
 
 NAME = "chain"
@@ -101,7 +102,7 @@ def lay_chain_sample(table: FeatureTable, symbol: str, venue: str) -> Sample:
     Sample
         Its past events are chains that were known to have gone on.
     """
-    course = lay_course(table, symbol, venue, C2)
+    course = lay_course(table, lay_rows(table, symbol, venue), C2)
     labels = lay_chain_labels(table, course.times_ms)
     known_ms = labels.events_ms + HOUR_MS + ON_MS
     own = replace(course, events_ms=labels.events_ms, known_ms=known_ms, sign=labels.sign)

@@ -16,9 +16,9 @@ import numpy as np
 
 from forcedflow.features.grid import Bools, steps, trailing_extreme
 from forcedflow.features.table import FeatureTable
-from forcedflow.forecast.events import WINDOW_MS, EventRule, find_onsets
+from forcedflow.forecast.events import WINDOW_MS, EventRule, Onsets, find_onsets
 from forcedflow.forecast.labels import SIGNS, Labels, lay_labels
-from forcedflow.forecast.rows import Rows, lay_rows
+from forcedflow.forecast.rows import Rows
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
 
 _SWAPPED = (("long", "short"), ("below", "above"), ("down", "up"), ("low", "high"))
@@ -134,14 +134,15 @@ def mirrored(name: str) -> str:
     return "_".join(words)
 
 
-def lay_course(table: FeatureTable, symbol: str, venue: str, rule: EventRule) -> Course:
+def lay_course(table: FeatureTable, rows: Rows, rule: EventRule) -> Course:
     """Return the course of a market at every hour of a table.
 
     Parameters
     ----------
     table : FeatureTable
         With the map's columns where they are known.
-    symbol, venue : str
+    rows : Rows
+        Its own, as `forcedflow.forecast.rows.lay_rows` returns them.
     rule : EventRule
         Of the events asked about.
 
@@ -149,11 +150,13 @@ def lay_course(table: FeatureTable, symbol: str, venue: str, rule: EventRule) ->
     -------
     Course
     """
-    rows = lay_rows(table, symbol, venue)
+    return _course(table, rows, rule, find_onsets(table, rule))
+
+
+def _course(table: FeatureTable, rows: Rows, rule: EventRule, onsets: Onsets) -> Course:
     at = np.searchsorted(table.times_ms, rows.times_ms)
     with np.errstate(invalid="ignore", divide="ignore"):
         price = np.log(table["price"])
-    onsets = find_onsets(table, rule)
     sigma = table["sigma_day"] * np.sqrt(WINDOW_MS / DAY_MS)
     return Course(
         rows=rows,
@@ -168,7 +171,8 @@ def lay_course(table: FeatureTable, symbol: str, venue: str, rule: EventRule) ->
     )
 
 
-def lay_sample(table: FeatureTable, symbol: str, venue: str, rule: EventRule) -> Sample:
+def lay_sample(table: FeatureTable, rows: Rows, rule: EventRule) -> Sample:
     """Return the course of a market with the labels of its moments; as `lay_course`."""
-    course = lay_course(table, symbol, venue, rule)
-    return Sample(course, lay_labels(table, find_onsets(table, rule), course.times_ms, rule))
+    onsets = find_onsets(table, rule)
+    course = _course(table, rows, rule, onsets)
+    return Sample(course, lay_labels(table, onsets, course.times_ms, rule))

@@ -167,7 +167,7 @@ def lay_rows(table: FeatureTable, symbol: str, venue: str, step_ms: int = HOUR_M
         table.times_ms[on_step],
         # One NaN alone: which of its bytes arithmetic leaves hangs on the length of the column.
         {
-            name: np.where(np.isnan(column), np.nan, column)[on_step]
+            name: np.where(np.isnan(column[on_step]), np.nan, column[on_step])
             for name, column in columns.items()
         },
         table.simulated,

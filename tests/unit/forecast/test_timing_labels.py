@@ -13,6 +13,7 @@ from tests.reference import forecast_timing as twin
 from forcedflow.forecast.course import lay_course, lay_sample
 from forcedflow.forecast.events import C1, C2, C2_ABSOLUTE, find_onsets
 from forcedflow.forecast.labels import lay_labels, permuted
+from forcedflow.forecast.rows import lay_rows
 from forcedflow.units import DAY_MS, HOUR_MS
 
 TABLE = twin.falling_table(3, days=30)
@@ -43,7 +44,7 @@ def test_planted_falls_and_rises_are_found_with_their_sign():
     onsets = find_onsets(TABLE, C2)
     assert onsets.first.size >= 5
     assert set(onsets.sign.tolist()) == {-1, 1}
-    labels = lay_sample(TABLE, "A", "test", C2).labels
+    labels = lay_sample(TABLE, lay_rows(TABLE, "A", "test"), C2).labels
     for began, sign in zip(labels.events_ms.tolist(), labels.sign.tolist(), strict=True):
         row = int(np.searchsorted(labels.times_ms, began)) - 1
         way = 0 if sign < 0 else 1
@@ -57,7 +58,7 @@ def test_moments_off_the_table_are_refused():
 
 
 def test_permuted_labels_are_the_same_events_elsewhere():
-    labels = lay_sample(TABLE, "A", "test", C2).labels
+    labels = lay_sample(TABLE, lay_rows(TABLE, "A", "test"), C2).labels
     other = permuted(labels, 2 * DAY_MS, seed=1)
     for d in (0, 1):
         assert np.nansum(other.hazard[d, :, 0]) == np.nansum(labels.hazard[d, :, 0])
@@ -72,7 +73,7 @@ def _differs_with_the_future(table, cut):
         times_ms=table.times_ms[:cut],
         columns={name: column[:cut] for name, column in table.columns.items()},
     )
-    before, after = (lay_course(one, "A", "test", C2) for one in (part, table))
+    before, after = (lay_course(one, lay_rows(one, "A", "test"), C2) for one in (part, table))
     n = before.times_ms.size
     same = all(
         np.array_equal(before.rows.columns[name], after.rows.columns[name][:n], equal_nan=True)
@@ -105,7 +106,7 @@ def test_a_canary_that_reads_the_future_is_caught():
         times_ms=TABLE.times_ms[:cut],
         columns={name: column[:cut] for name, column in TABLE.columns.items()},
     )
-    before, after = (lay_course(leaking(one), "A", "test", C2).rows for one in (part, TABLE))
+    before, after = (lay_rows(leaking(one), "A", "test") for one in (part, TABLE))
     n = before.times_ms.size
     known = after.columns["return_4h"][:n]
     assert not np.array_equal(before.columns["return_4h"], known, equal_nan=True)
