@@ -147,7 +147,8 @@ def _until_told_to_end(words: list[str]) -> tuple[int, str]:
     assert began.wait(timeout=90), f"{words} says nothing"
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    status = process.wait(timeout=90)
+    # It ends after the bar close that is under way, whose first one is long on a busy machine.
+    status = process.wait(timeout=300)
     listening.join()
     process.stdin.close()
     process.stdout.close()

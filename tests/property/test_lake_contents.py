@@ -144,6 +144,9 @@ def test_any_order_and_batching_of_the_same_rows_gives_the_same_contents(batches
 @settings(deadline=None, max_examples=30)
 @given(_batches(value_follows_precedence=True))
 def test_writing_the_same_rows_again_adds_nothing_and_writes_no_file(batches):
+    # Here too one key and one precedence have one content: another would replace it each time.
+    for _, row in (entry for batch in batches for entry in batch):
+        row["interval_hours" if "kind" in row else "notional_usd"] = 8.0
     with _new_lake() as lake:
         for batch in batches:
             lake.write(_frames(batch))
