@@ -6,6 +6,7 @@ Free of what they are about: where they run is made by `conftest.py`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -146,9 +147,15 @@ def _until_told_to_end(words: list[str]) -> tuple[int, str]:
     listening.start()
     assert began.wait(timeout=90), f"{words} says nothing"
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    # It ends after the bar close that is under way, whose first one is long on a busy machine.
-    status = process.wait(timeout=300)
+    # As a person would: once, and again where nothing came of it. It ends after the bar close that is
+    # under way, whose first one is long on a busy machine.
+    status = None
+    for _ in range(5):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = process.wait(timeout=60)
+            break
+    assert status is not None, f"{words} does not end"
     listening.join()
     process.stdin.close()
     process.stdout.close()
