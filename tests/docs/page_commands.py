@@ -147,8 +147,8 @@ def _until_told_to_end(words: list[str]) -> tuple[int, str]:
     listening.start()
     assert began.wait(timeout=90), f"{words} says nothing"
     time.sleep(0.5)
-    # As a person would: once, and again where nothing came of it. It ends after the bar close that is
-    # under way, whose first one is long on a busy machine.
+    # As a person would: once, and again where nothing came of it. It ends after the bar close that
+    # is under way, whose first one is long on a busy machine.
     status = None
     for _ in range(5):
         process.send_signal(signal.SIGINT)
