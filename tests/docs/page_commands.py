@@ -6,7 +6,6 @@ Free of what they are about: where they run is made by `conftest.py`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -131,6 +130,9 @@ def _until_told_to_end(words: list[str]) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
         text=True,
         env=dict(os.environ),
+        # Whoever starts the tests in the background of a shell has them ignore Ctrl-C, and all that
+        # they start; what is tried here is what happens in the foreground.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     if words[1] == "mcp" and "--http" not in words:
         out, _ = process.communicate("", timeout=60)  # its client has gone
@@ -147,15 +149,8 @@ def _until_told_to_end(words: list[str]) -> tuple[int, str]:
     listening.start()
     assert began.wait(timeout=90), f"{words} says nothing"
     time.sleep(0.5)
-    # As a person would: once, and again where nothing came of it. It ends after the bar close that
-    # is under way, whose first one is long on a busy machine.
-    status = None
-    for _ in range(5):
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            status = process.wait(timeout=60)
-            break
-    assert status is not None, f"{words} does not end"
+    process.send_signal(signal.SIGINT)
+    status = process.wait(timeout=90)
     listening.join()
     process.stdin.close()
     process.stdout.close()
