@@ -80,9 +80,12 @@ export class HeatChart {
     }
     this.mark = this.candles.createPriceLine({ price: 0, lineStyle: LineStyle.Dashed, lineWidth: 1 });
     this.panes = new SubPanes(this.chart, this.colours);
-    // A wider price axis leaves less for time.
+    // A wider price axis leaves less for time. Told so in the middle of a frame, which would lose
+    // what is asked of it meanwhile.
     this.chart.timeScale().subscribeSizeChange(() => {
-      if (this.isFitted) this.fit();
+      requestAnimationFrame(() => {
+        if (this.isFitted) this.fit();
+      });
     });
   }
 
@@ -311,6 +314,8 @@ export class HeatChart {
   }
 
   remove(): void {
+    // What waits for the next frame finds nothing to do.
+    this.isFitted = false;
     this.chart.remove();
   }
 }
