@@ -7,6 +7,7 @@ Tables are made up: random walks with falls planted in them, every figure known.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -14,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.measure import Budget, Result, measure, measure_both
 from forcedflow.evaluate.forecast_fit import Evidence, fit_forecast
 from forcedflow.features.table import STEP_MS, FeatureTable
-from forcedflow.forecast.course import lay_sample
+from forcedflow.forecast.course import lay_sample, lay_samples
 from forcedflow.forecast.events import C2
 from forcedflow.forecast.kept_timing import KeptTiming, tell_chances
 from forcedflow.forecast.rows import HORIZONS_H, lay_rows, names_of, standardise
@@ -103,11 +104,14 @@ def run(budgets: dict[str, Budget], _: int) -> Iterator[Result]:
         for one in recent:
             instrument, table = one.instrument, one.table
             rows = lay_rows(table, instrument.symbol, instrument.venue)
-            for timing in kept.values():
-                tell_chances(timing, lay_sample(table, rows, timing.rule), table.at_ms)
+            samples = lay_samples(table, rows, [timing.rule for timing in kept.values()])
+            for timing, sample in zip(kept.values(), samples, strict=True):
+                tell_chances(timing, sample, table.at_ms)
             if one.liquidated is not None:
-                laid = with_past_sizes(rows, one.liquidated)
-                forecast_sizes(sizes, laid, one.liquidated)
+                # As read anew: nothing that was found of it before is at hand.
+                liquidated = replace(one.liquidated)
+                laid = with_past_sizes(rows, liquidated)
+                forecast_sizes(sizes, laid, liquidated)
 
     yield Result(
         group="forecast",
@@ -120,12 +124,12 @@ def run(budgets: dict[str, Budget], _: int) -> Iterator[Result]:
 
 
 def _recent(one: Evidence) -> Evidence:
-    return Evidence(
-        one.instrument,
-        one.table.tail(TOLD_DAYS * DAY_MS // STEP_MS),
-        one.liquidated,
-        one.liquidations_of,
-    )
+    """Return what `forcedflow.asof.forecast.tell` reads of a market."""
+    table, held = one.table.tail(TOLD_DAYS * DAY_MS // STEP_MS), one.liquidated
+    if held is not None:
+        near = held.end_ms >= table.times_ms[0] - DAY_MS
+        held = Liquidated(held.end_ms[near], held.usd[near], held.simulated)
+    return Evidence(one.instrument, table, held, one.liquidations_of)
 
 
 def _peer_rows(evidence: list[Evidence]) -> tuple[np.ndarray, np.ndarray]:

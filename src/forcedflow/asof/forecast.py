@@ -15,7 +15,7 @@ from forcedflow.asof.liquidated import read_liquidated
 from forcedflow.asof.signals import SIGNAL_DAYS, read_signal_table
 from forcedflow.errors import NoDataError
 from forcedflow.features.table import FeatureTable
-from forcedflow.forecast.course import lay_sample
+from forcedflow.forecast.course import lay_samples
 from forcedflow.forecast.daily import OURS as OURS_DAILY
 from forcedflow.forecast.daily import DailyModel
 from forcedflow.forecast.days import lay_days
@@ -226,11 +226,14 @@ def tell(
             except NoDataError as error:
                 reasons["size"] = str(error).split("\n", maxsplit=1)[0]
     chances: list[Chance] = []
+    timings = []
     for name, timing in kept.timing.items():
         if timing.rule.least_liquidated is not None and liquidated is None:
             reasons[name] = "the event asks for liquidations, and none are held of this market"
-            continue
-        sample = lay_sample(table, rows, timing.rule)
+        else:
+            timings.append(timing)
+    samples = lay_samples(table, rows, [timing.rule for timing in timings])
+    for timing, sample in zip(timings, samples, strict=True):
         chances += tell_chances(timing, sample, at_ms)
     artefact = kept.artefact
     markets = [f"{one.venue} {one.symbol}" for one in artefact.markets]

@@ -35,7 +35,7 @@ from forcedflow.forecast.alarms import (
 )
 from forcedflow.forecast.chain_event import NAME as CHAIN
 from forcedflow.forecast.chain_event import lay_chain_sample
-from forcedflow.forecast.course import Sample, lay_sample
+from forcedflow.forecast.course import Sample, lay_samples
 from forcedflow.forecast.events import C2, C2_ABSOLUTE, EventRule, find_onsets
 from forcedflow.forecast.labels import DIRECTIONS, SIGNS, F8x3
 from forcedflow.forecast.rows import HORIZONS_H, lay_rows
@@ -155,9 +155,8 @@ def score_timing(
     over = tuple(tables) if asked is None else asked
     found = Timed()
     rows = {one: lay_rows(own, one.symbol, one.venue) for one, own in tables.items()}
-    laid = {
-        rule.name: [lay_sample(own, rows[s], rule) for s, own in tables.items()] for rule in rules
-    }
+    together = [lay_samples(own, rows[one], rules) for one, own in tables.items()]
+    laid = {rule.name: [own[k] for own in together] for k, rule in enumerate(rules)}
     if chains:
         laid[CHAIN] = [lay_chain_sample(own, s.symbol, s.venue) for s, own in tables.items()]
     for event, samples in laid.items():

@@ -79,8 +79,12 @@ class FeatureTable:
 
     def tail(self, n: int) -> FeatureTable:
         """Return the last ``n`` moments."""
+        return self.cut(slice(-n, None))
+
+    def cut(self, chosen: slice | I8) -> FeatureTable:
+        """Return the moments at some places, their ages as they were."""
         return replace(
             self,
-            times_ms=self.times_ms[-n:],
-            columns={name: column[-n:] for name, column in self.columns.items()},
+            times_ms=self.times_ms[chosen],
+            columns={name: column[chosen] for name, column in self.columns.items()},
         )

@@ -10,13 +10,15 @@ the direction asked about were down, so that what is learned of falls serves for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from forcedflow.features.grid import Bools, steps, trailing_extreme
 from forcedflow.features.table import FeatureTable
-from forcedflow.forecast.events import WINDOW_MS, EventRule, Onsets, find_onsets
+from forcedflow.forecast.events import WINDOW_MS, EventRule, Onsets, find_onsets, rare_changes
 from forcedflow.forecast.labels import SIGNS, Labels, lay_labels
 from forcedflow.forecast.rows import Rows
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
@@ -120,6 +122,7 @@ class Sample:
         return Sample(self.course.cut(chosen), self.labels.cut(chosen))
 
 
+@cache
 def mirrored(name: str) -> str:
     """Return the input that stands on the other side of price.
 
@@ -173,6 +176,18 @@ def _course(table: FeatureTable, rows: Rows, rule: EventRule, onsets: Onsets) ->
 
 def lay_sample(table: FeatureTable, rows: Rows, rule: EventRule) -> Sample:
     """Return the course of a market with the labels of its moments; as `lay_course`."""
-    onsets = find_onsets(table, rule)
-    course = _course(table, rows, rule, onsets)
-    return Sample(course, lay_labels(table, onsets, course.times_ms, rule))
+    return lay_samples(table, rows, (rule,))[0]
+
+
+def lay_samples(table: FeatureTable, rows: Rows, rules: Sequence[EventRule]) -> tuple[Sample, ...]:
+    """Return what `lay_sample` does for each of several rules.
+
+    They share what is rare, which takes longer than all the rest.
+    """
+    rare = {asked: rare_changes(table, asked) for asked in {rule.trailing_ms for rule in rules}}
+    laid = []
+    for rule in rules:
+        onsets = find_onsets(table, rule, rare[rule.trailing_ms])
+        course = _course(table, rows, rule, onsets)
+        laid.append(Sample(course, lay_labels(table, onsets, course.times_ms, rule)))
+    return tuple(laid)

@@ -173,7 +173,9 @@ class Outcomes:
     move: F8
 
 
-def find_onsets(table: FeatureTable, rule: EventRule = SIGNAL_RULE) -> Onsets:
+def find_onsets(
+    table: FeatureTable, rule: EventRule = SIGNAL_RULE, rare: F8 | None = None
+) -> Onsets:
     """Return where cascades began.
 
     Parameters
@@ -182,6 +184,8 @@ def find_onsets(table: FeatureTable, rule: EventRule = SIGNAL_RULE) -> Onsets:
         With ``price``, ``open_interest``, ``oi_change_1h`` and ``sigma_day``, and with
         ``liq_long_1h`` and ``liq_short_1h`` where the rule asks for forced closes.
     rule : EventRule
+    rare : ndarray, shape (n,), optional
+        What `rare_changes` returns of the table and the rule, where it is at hand.
 
     Returns
     -------
@@ -190,24 +194,43 @@ def find_onsets(table: FeatureTable, rule: EventRule = SIGNAL_RULE) -> Onsets:
     """
     price = np.log(table["price"])
     contracts, window = table["open_interest"], steps(WINDOW_MS)
-    rare = _trailing_quantile(table["oi_change_1h"], RARE, rule.trailing_ms)
+    rare = rare_changes(table, rule.trailing_ms) if rare is None else rare
     needed = rule.needed(table["sigma_day"])
-    sign = np.zeros(table.size, dtype=np.int64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        for ahead in range(1, window + 1):
-            move = _ahead(price, ahead) - price
-            sign = np.where((sign == 0) & (np.abs(move) >= needed), np.sign(move), sign)
         fall = 1.0 - _ahead(contracts, window) / contracts
         fell = fall >= np.maximum(rule.least_fall, -rare)
     known = ~np.isnan(fall + rare + needed + price + _ahead(price, window))
+    forced = None
     if rule.least_liquidated is not None:
         forced, told = _forced(table, rule, rule.least_liquidated)
         known &= told
-        fell &= np.where(sign < 0, forced[0], forced[1])
-    at = np.flatnonzero(known & (sign != 0) & fell)
+    # Falls are rare: the way that price went is asked of them alone.
+    at = np.flatnonzero(known & fell)
+    way = np.zeros(at.size, dtype=np.int64)
+    for ahead in range(1, window + 1):
+        move = price[at + ahead] - price[at]
+        with np.errstate(invalid="ignore"):
+            way = np.where((way == 0) & (np.abs(move) >= needed[at]), np.sign(move), way)
+    happened = way != 0
+    if forced is not None:
+        happened &= np.where(way < 0, forced[0][at], forced[1][at])
+    at, way = at[happened], way[happened].astype(np.int64)
     begins = np.flatnonzero(np.diff(at, prepend=-steps(APART_MS)) >= steps(APART_MS))
     ends = np.append(begins[1:], at.size)[: begins.size] - 1
-    return Onsets(at[begins], at[ends], sign[at[begins]].astype(np.int64), known)
+    return Onsets(at[begins], at[ends], way[begins], known)
+
+
+def rare_changes(table: FeatureTable, trailing_ms: tuple[int, ...]) -> F8:
+    """Return the hourly change of open interest that `RARE` of the trailing ones lie below, (n,).
+
+    Parameters
+    ----------
+    table : FeatureTable
+        With ``oi_change_1h``.
+    trailing_ms : tuple of int
+        Windows, of which the longest that is held counts. [ms]
+    """
+    return _trailing_quantile(table["oi_change_1h"], RARE, trailing_ms)
 
 
 def _forced(
@@ -237,11 +260,14 @@ def _trailing_quantile(column: F8, share: float, windows_ms: tuple[int, ...]) ->
     found = np.full(column.size, np.nan)
     for window_ms in windows_ms:
         last = window_ms == windows_ms[-1]
+        least = steps(LEAST_RANKED_MS) if last else int(COVERED * steps(window_ms))
+        if column.size < least:
+            continue
         quantile = values.rolling_quantile(
             share,
             interpolation="nearest",
             window_size=steps(window_ms),
-            min_samples=steps(LEAST_RANKED_MS) if last else int(COVERED * steps(window_ms)),
+            min_samples=least,
         )
         found = np.where(np.isnan(found), quantile.fill_null(np.nan).to_numpy(), found)
     return found

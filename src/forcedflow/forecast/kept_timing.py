@@ -15,7 +15,7 @@ import numpy as np
 
 from forcedflow.errors import NoDataError
 from forcedflow.forecast.course import Course, Sample
-from forcedflow.forecast.decision import LEAST_DAYS, Standing, judge
+from forcedflow.forecast.decision import LEAST_DAYS, WATCHED_MS, Standing, judge
 from forcedflow.forecast.events import EventRule
 from forcedflow.forecast.forecast import Chance, Record
 from forcedflow.forecast.foretold import Key, foretell
@@ -159,9 +159,15 @@ def tell_chances(kept: KeptTiming, sample: Sample, at_ms: int) -> tuple[Chance, 
     tuple of Chance
         Down, then up; by horizon.
     """
-    course, labels = sample.course, sample.labels
-    now = course.cut(course.times_ms == course.times_ms[-1])
-    ours, usual = kept.chosen.probability(course), kept.climatology.probability(course)
+    newest_ms, longest_ms = sample.course.times_ms[-1], HORIZONS_H[-1] * HOUR_MS
+    # What is judged, and what is told.
+    asked = sample.course.times_ms > min(at_ms, newest_ms) - longest_ms - WATCHED_MS
+    ours, usual = (
+        one.probability_at(sample.course, asked) for one in (kept.chosen, kept.climatology)
+    )
+    judged = sample.cut(asked)
+    course, labels = judged.course, judged.labels
+    now = course.cut(course.times_ms == newest_ms)
     by_volatility = kept.volatility.probability(now)[:, -1]
     spread = _spread(kept, now)
     unseen = course.times_ms >= kept.chosen.fit_to_ms

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from forcedflow.features.grid import steps, trailing_mean
+from forcedflow.features.grid import COVERED, steps, trailing, trailing_count, trailing_sum
 from forcedflow.features.table import FeatureTable
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, F8x2
 
@@ -29,6 +29,7 @@ CLIP = 4.0
 _LEAST_LIQUIDATED = 1e-6
 _LEAST_REACHED = 1e-6
 _WEEK_H = 168
+_MEANS_H = (1, 4, 24)
 
 Bools: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -128,48 +129,46 @@ class Rows:
 
     def cut(self, chosen: Bools) -> Rows:
         """Return the chosen moments."""
+        places = np.flatnonzero(chosen)
         return Rows(
             self.symbol,
             self.venue,
-            self.times_ms[chosen],
-            {name: column[chosen] for name, column in self.columns.items()},
+            self.times_ms[places],
+            {name: column[places] for name, column in self.columns.items()},
             self.simulated,
         )
 
 
-def lay_rows(table: FeatureTable, symbol: str, venue: str, step_ms: int = HOUR_MS) -> Rows:
-    """Return the inputs at every multiple of a step.
+def lay_rows(table: FeatureTable, symbol: str, venue: str) -> Rows:
+    """Return the inputs at every whole hour.
 
     Parameters
     ----------
     table : FeatureTable
         With the map's columns where they are known; what is missing is NaN.
     symbol, venue : str
-    step_ms : int
-        A multiple of the table's own. [ms]
 
     Returns
     -------
     Rows
     """
+    hours = np.flatnonzero(table.times_ms % HOUR_MS == 0)
+    # Means run through every moment; all else is known of each moment by itself.
+    asked = table.cut(hours).joined(_mean_hours(table, hours))
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = {
-            **_clock(table),
-            **_volatility(table),
-            **_liquidations(table),
-            **_market(table),
-            **_map(table),
+            **_clock(asked),
+            **_volatility(asked),
+            **_liquidations(asked),
+            **_market(asked),
+            **_map(asked),
         }
-    on_step = table.times_ms % step_ms == 0
     return Rows(
         symbol,
         venue,
-        table.times_ms[on_step],
+        asked.times_ms,
         # One NaN alone: which of its bytes arithmetic leaves hangs on the length of the column.
-        {
-            name: np.where(np.isnan(column[on_step]), np.nan, column[on_step])
-            for name, column in columns.items()
-        },
+        {name: np.where(np.isnan(own), np.nan, own) for name, own in columns.items()},
         table.simulated,
     )
 
@@ -279,10 +278,10 @@ def _volatility(table: FeatureTable) -> dict[str, F8]:
 def _liquidations(table: FeatureTable) -> dict[str, F8]:
     columns: dict[str, F8] = {"liq_imbalance": table["liq_imbalance_4h"]}
     for side in _SIDES:
-        hourly = table[f"liq_{side}_1h"]
-        usual = _mean_hour(hourly, _WEEK_H)
-        for hours in (1, 4, 24):
-            ratio = (_mean_hour(hourly, hours) + _LEAST_LIQUIDATED) / (usual + _LEAST_LIQUIDATED)
+        usual = table[_mean_of(side, _WEEK_H)]
+        for hours in _MEANS_H:
+            mean = table[_mean_of(side, hours)]
+            ratio = (mean + _LEAST_LIQUIDATED) / (usual + _LEAST_LIQUIDATED)
             columns[f"liq_{side}_{hours}h"] = np.log(ratio)
         columns[f"liq_{side}_rank"] = table[f"liq_{side}_rank_30d"] - 0.5
     return columns
@@ -346,9 +345,26 @@ def _in_sigma(table: FeatureTable, hours: int) -> F8:
     return size
 
 
-def _mean_hour(hourly: F8, hours: int) -> F8:
-    """Return the mean of a trailing hourly sum over the last hours; gaps are passed over."""
-    return hourly if hours == 1 else trailing_mean(hourly, steps(hours * HOUR_MS))
+def _mean_hours(table: FeatureTable, places: I8) -> dict[str, F8]:
+    """Return means of trailing hourly liquidations at whole hours; gaps are passed over."""
+    means, each = {}, steps(HOUR_MS)
+    for side in _SIDES:
+        hourly = table[f"liq_{side}_1h"]
+        now = hourly[places]
+        means[_mean_of(side, 1)] = now
+        # Hour by hour, then hours together: what moments would add up to, in a twelfth of the time.
+        total, count = (of(hourly, each)[places] for of in (trailing_sum, trailing_count))
+        for hours in (*_MEANS_H[1:], _WEEK_H):
+            known = trailing(count, hours, np.add, 0.0)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean = trailing(total, hours, np.add, 0.0) / known
+            is_covered = (known >= COVERED * hours * each) & ~np.isnan(now)
+            means[_mean_of(side, hours)] = np.where(is_covered, mean, np.nan)
+    return means
+
+
+def _mean_of(side: str, hours: int) -> str:
+    return f"mean liq_{side} of {hours} h"
 
 
 def _positive(column: F8) -> F8:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -40,7 +41,7 @@ HISTORY: tuple[str, ...] = tuple(f"size_{side}_{hours}h" for side in SIDES for h
 _COVERED = 0.75
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Liquidated:
     """Hourly liquidations of one market, ``n`` hours; hours that the feed missed are absent.
 
@@ -65,6 +66,11 @@ class Liquidated:
     def __post_init__(self) -> None:
         if (self.end_ms % HOUR_MS != 0).any() or (np.diff(self.end_ms) <= 0).any():
             raise ValueError("liquidations must be of whole hours, in time order")
+
+    @cached_property
+    def hours(self) -> _Hours:
+        """Return every hour from the first to the last; its level is found once."""
+        return _Hours.of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +135,13 @@ def lay_sizes(times_ms: I8, liquidated: Liquidated, horizon_h: int) -> Sizes:
 def lay_all_sizes(
     times_ms: I8, liquidated: Liquidated, horizons_h: Sequence[int]
 ) -> tuple[Sizes, ...]:
-    """Return the sizes within each of several horizons, as `lay_sizes` does.
-
-    They share one level, which takes longer than all the rest.
-    """
-    hours = _Hours.of(liquidated, times_ms)
-    level = hours.level()
+    """Return the sizes within each of several horizons, as `lay_sizes` does."""
+    hours = liquidated.hours
+    place = hours.places(times_ms)
+    level = hours.level(place)
     laid = []
     for horizon_h in horizons_h:
-        total, known = hours.ahead(horizon_h)
+        total, known = hours.sums(place, horizon_h)
         usd = np.where((known == horizon_h)[:, None], total, np.nan)
         laid.append(Sizes(times_ms, horizon_h, usd, level))
     return tuple(laid)
@@ -157,11 +161,12 @@ def past_sizes(times_ms: I8, liquidated: Liquidated) -> dict[str, F8]:
     dict of str to ndarray, shape (n,)
         By `HISTORY`; NaN where less than three quarters of the hours are known.
     """
-    hours = _Hours.of(liquidated, times_ms)
-    level = hours.level()
+    hours = liquidated.hours
+    place = hours.places(times_ms)
+    level = hours.level(place)
     found: dict[str, F8] = {}
     for window in HISTORY_H:
-        total, known = hours.behind(window)
+        total, known = hours.sums(place - window, window)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where((known >= _COVERED * window)[:, None], total / known[:, None], np.nan)
         log = np.log(mean / level[:, None] + FLOOR)
@@ -169,64 +174,66 @@ def past_sizes(times_ms: I8, liquidated: Liquidated) -> dict[str, F8]:
     return {name: found[name] for name in HISTORY}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Hours:
-    """Every hour from the first to the last, and the place of each moment among them."""
+    """Every hour from the first to the last, ``n`` of them; ``place`` counts hours that ended.
 
+    The place of a moment is also how many hours lie before the next one.
+    """
+
+    first_ms: int
     usd: F8x2
     known: F8
-    place: I8
 
     @staticmethod
-    def of(liquidated: Liquidated, times_ms: I8) -> _Hours:
-        if (times_ms % HOUR_MS != 0).any():
-            raise ValueError("sizes are of whole hours; a moment is none")
+    def of(liquidated: Liquidated) -> _Hours:
         if not liquidated.end_ms.size:
-            nothing = np.zeros(0)
-            return _Hours(np.zeros((0, len(SIDES))), nothing, np.zeros(times_ms.size, np.int64))
-        first = int(liquidated.end_ms[0])
-        cell = (liquidated.end_ms - first) // HOUR_MS
+            return _Hours(0, np.zeros((0, len(SIDES))), np.zeros(0))
+        first_ms = int(liquidated.end_ms[0])
+        cell = (liquidated.end_ms - first_ms) // HOUR_MS
         usd = np.zeros((int(cell[-1]) + 1, len(SIDES)))
         known = np.zeros(usd.shape[0])
         usd[cell], known[cell] = liquidated.usd, 1.0
-        # Hours that had ended by the moment: also how many cells lie before the next one.
-        return _Hours(usd, known, (times_ms - first) // HOUR_MS + 1)
+        return _Hours(first_ms, usd, known)
 
-    def ahead(self, hours: int) -> tuple[F8x2, F8]:
-        """Return sums and known hours of the hours after each moment."""
-        return self._between(self.place, self.place + hours)
+    def places(self, times_ms: I8) -> I8:
+        if (times_ms % HOUR_MS != 0).any():
+            raise ValueError("sizes are of whole hours; a moment is none")
+        return np.asarray((times_ms - self.first_ms) // HOUR_MS + 1)
 
-    def behind(self, hours: int) -> tuple[F8x2, F8]:
-        """Return sums and known hours of the hours before each moment."""
-        return self._between(self.place - hours, self.place)
-
-    def level(self) -> F8:
-        """Median of the known hours of both sides before each moment; their mean where it is 0."""
-        found = np.full(self.place.size, np.nan)
-        if not self.known.size:
-            return found
+    @cached_property
+    def levels(self) -> F8:
+        """Median of the known hours of both sides up to each; their mean where it is 0."""
         window = LEVEL_MS // HOUR_MS
         either = pl.Series(np.where(self.known > 0, self.usd.mean(axis=1), np.nan)).fill_nan(None)
         median, mean = (
             of(window, min_samples=LEAST_LEVEL_H).cast(pl.Float64).fill_null(np.nan).to_numpy()
             for of in (either.rolling_median, either.rolling_mean)
         )
-        level = np.where(median > 0, median, np.where(mean > 0, mean, np.nan))
-        # After the feed has been silent for a day, what it said before is no level.
-        last = np.minimum(self.place - 1, self.known.size - 1)
-        fresh = (last >= 0) & (self.place - 1 - last <= DAY_MS // HOUR_MS)
-        found[fresh] = level[last[fresh]]
+        return np.where(median > 0, median, np.where(mean > 0, mean, np.nan))
+
+    def level(self, place: I8) -> F8:
+        """Return the level before each place; NaN where it is not known."""
+        found = np.full(place.size, np.nan)
+        if self.known.size:
+            # After the feed has been silent for a day, what it said before is no level.
+            last = np.minimum(place - 1, self.known.size - 1)
+            fresh = (last >= 0) & (place - 1 - last <= DAY_MS // HOUR_MS)
+            found[fresh] = self.levels[last[fresh]]
         return found
 
-    def _between(self, first: I8, stop: I8) -> tuple[F8x2, F8]:
-        size = self.known.size
-        begin, end = np.clip(first, 0, size), np.clip(stop, 0, size)
-        longest = int((stop - first).max(initial=0))
-        total, known = np.zeros((first.size, len(SIDES))), np.zeros(first.size)
+    def sums(self, first: I8, hours: int) -> tuple[F8x2, F8]:
+        """Return sums and known hours of so many hours after each place; places increase."""
+        if not first.size:
+            return np.zeros((0, len(SIDES))), np.zeros(0)
+        begin, starts = int(first[0]), int(first[-1] - first[0]) + 1
+        cells = np.arange(begin, begin + starts + hours - 1)
+        held = (cells >= 0) & (cells < self.known.size)
+        usd, known = np.zeros((cells.size, len(SIDES))), np.zeros(cells.size)
+        usd[held], known[held] = self.usd[cells[held]], self.known[cells[held]]
+        total, count = np.zeros((starts, len(SIDES))), np.zeros(starts)
         # Hour by hour, so that a sum depends on its own hours alone, to the last byte.
-        for step in range(longest):
-            inside = begin + step < end
-            cell = (begin + step)[inside]
-            total[inside] += self.usd[cell]
-            known[inside] += self.known[cell]
-        return total, known
+        for step in range(hours):
+            total += usd[step : step + starts]
+            count += known[step : step + starts]
+        return total[first - begin], count[first - begin]

@@ -133,6 +133,8 @@ class TimingForecast:
 
     def probability_at(self, course: Course, asked: Bools) -> F8x3:
         """Return the probability at some moments of a course, shape (2, m, 4); as `probability`."""
+        if not isinstance(self.model, Exceedance | Excitation):
+            return self.probability(course.cut(asked))
         raw = np.stack([cumulate(hazard_at(self.model, course, d, asked)) for d in (0, 1)])
         return corrected(raw, self.calibration)
 
