@@ -8,6 +8,7 @@ Pure: frames in, values out; no I/O, no clock, no global state.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ CALIBRATED = "calibrated"
 """Name of a mixture whose weights were learned from realised liquidations."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Market:
     """What could be known of one instrument at one moment.
 
@@ -65,7 +66,7 @@ class Market:
     notes: tuple[str, ...] = ()
     lent_by: str | None = None
 
-    @property
+    @cached_property
     def simulated(self) -> bool:
         """Return whether any row came from the simulated exchange; one is enough."""
         frames = (self.open_interest, self.mark_klines, self.trade_klines, self.funding)
@@ -460,4 +461,5 @@ def _shares_by_tier(atoms: Atoms, share: F8) -> list[dict[str, float]]:
 
 
 def _newest(frame: pl.DataFrame) -> int:
-    return int(frame.select(pl.col("event_time").dt.epoch("ms").max()).item())
+    # By a view: the table engine's planner takes a thousand times as long for one column.
+    return int(frame["event_time"].to_numpy().view(np.int64).max())
