@@ -104,6 +104,7 @@ def run(
             f"--port {port}: there is no dashboard to serve\n"
             "hint: pip install 'forcedflow[server]', without --screen and --headless"
         )
+    served_at = demo_page.choose_port(port) if is_page else 0
     draw = None
     if headless:
         from forcedflow.cli.heatmap import picture_writer
@@ -130,7 +131,7 @@ def run(
             facts = {**_facts(market), "days": days, "picture": PICTURE if draw else None}
             _print(mapped, zones, checklist, facts, json=json)
         elif is_page:
-            demo_page.show(held, market, registry, port, browser=browser)
+            demo_page.show(held, market, registry, served_at, browser=browser)
         else:
             _watch(held, market, registry)
         if lake is not None:

@@ -17,6 +17,8 @@ from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from forcedflow.errors import UsageError
+
 if TYPE_CHECKING:
     from forcedflow.sandbox.market import SandboxMarket
     from forcedflow.store import Lake
@@ -38,7 +40,7 @@ def show(
     lake: Lake,
     market: SandboxMarket,
     registry: VenueRegistry,
-    port: int | None,
+    port: int,
     *,
     browser: bool,
 ) -> None:
@@ -51,27 +53,24 @@ def show(
     market : SandboxMarket
     registry : VenueRegistry
         Its venues.
-    port : int, optional
-        The usual one by default, else a free one.
+    port : int
+        As `choose_port` returned it.
     browser
         Whether to open a browser on the page.
 
     Raises
     ------
     UsageError
-        If the named port cannot be listened at.
+        If somebody else has taken the port since.
     """
     from forcedflow.cli.up import follow_markets, follow_simulated
-    from forcedflow.cli.up_server import DEFAULT_PORT, HOST
+    from forcedflow.cli.up_server import HOST
 
-    wanted = port
-    if wanted is None:
-        wanted = DEFAULT_PORT if _is_free(HOST, DEFAULT_PORT) else _free(HOST)
     first = registry.find(registry.names[0]).instruments()[0]
-    address = f"http://{HOST}:{wanted}/#venue={first.venue}&symbol={first.symbol}"
+    address = f"http://{HOST}:{port}/#venue={first.venue}&symbol={first.symbol}"
     sys.stderr.write(f"the dashboard, SIMULATED at {market.pace.speed:g}×: {address}\n")
     if browser:
-        threading.Thread(target=_open, args=(HOST, wanted, address), daemon=True).start()
+        threading.Thread(target=_open, args=(HOST, port, address), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
         follow_simulated(
             lake,
@@ -82,29 +81,36 @@ def show(
                 every_ms={"cascade": _STAGE_EVERY_MS},
                 for_s=None,
                 json=False,
-                served=(True, wanted),
+                served=(True, port),
             ),
         )
 
 
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return _bind(tried, host, port)
+def choose_port(named: int | None) -> int:
+    """Return the port that the page will be served at: the named one, the usual one, a free one.
 
+    Raises
+    ------
+    UsageError
+        If a port is named that cannot be listened at: said before anything is simulated.
+    """
+    from forcedflow.cli.up_server import DEFAULT_PORT, HOST
 
-def _bind(tried: socket.socket, host: str, port: int) -> bool:
-    try:
-        tried.bind((host, port))
-    except OSError:
-        return False
-    return True
-
-
-def _free(host: str) -> int:
-    with socket.socket() as tried:
-        tried.bind((host, 0))
-        return int(tried.getsockname()[1])
+    for port in (named or DEFAULT_PORT, 0):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind((HOST, port))
+            except OSError as error:
+                if named is not None:
+                    reason = error.strerror or str(error)
+                    raise UsageError(
+                        f"{HOST}:{port} cannot be listened at: {reason}\n"
+                        "hint: without --port, one that is free is found"
+                    ) from error
+                continue
+            return int(tried.getsockname()[1])
+    raise UsageError(f"no port of {HOST} can be listened at")
 
 
 def _open(host: str, port: int, address: str) -> None:
