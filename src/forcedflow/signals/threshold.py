@@ -52,7 +52,8 @@ def trailing_quantile(column: F8, share: float) -> F8:
         window_size=steps(RANK_MS),
         min_samples=steps(LEAST_RANKED_MS),
     )
-    return found.to_numpy()
+    # Of zeros with either sign one stands there, whichever the sorting came upon.
+    return found.to_numpy() + 0.0
 
 
 def newest_quantile(column: F8, share: float) -> F8:
@@ -66,7 +67,7 @@ def newest_quantile(column: F8, share: float) -> F8:
     if known.size >= steps(LEAST_RANKED_MS):
         # Halves go away from zero, unlike Python's own rounding.
         place = int(share * (known.size - 1) + 0.5)
-        found[-1] = np.partition(known, place)[place]
+        found[-1] = np.partition(known, place)[place] + 0.0
     return found
 
 
