@@ -11,6 +11,7 @@ from tests.reference import features as readable
 
 from forcedflow.econ_calendar import next_window, windows_at
 from forcedflow.features import calendar, depth, funding, grid
+from forcedflow.features.rows import Rows
 from forcedflow.features.sweeps import sweeps
 from forcedflow.units import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -38,7 +39,7 @@ def test_the_newest_known_row_equals_its_twin(seed):
     held = pl.DataFrame(rows, schema=["event_time", "available_time", "value"], orient="row")
     held = held.with_columns(pl.col("event_time", "available_time").cast(pl.Datetime("ms")))
     times = grid.lay_times(T0, T0 + 6 * HOUR_MS)
-    found = grid.newest_known(held, "value", times, HOUR_MS).value
+    found = grid.newest_known(Rows(held), "value", times, HOUR_MS).value
     expected = [readable.newest_known(rows, int(t), HOUR_MS) for t in times]
     np.testing.assert_array_equal(found, expected)
 
@@ -92,7 +93,7 @@ def test_totals_of_bars_equal_their_twin(seed):
         price_type="last",
     )
     times = grid.lay_times(T0, T0 + DAY_MS)
-    found = grid.trailing_total(held, "volume", times, 4 * HOUR_MS)
+    found = grid.trailing_total(Rows(held), "volume", times, 4 * HOUR_MS)
     for i in range(0, times.size, 7):
         expected = readable.total(rows, int(times[i]), 4 * HOUR_MS)
         np.testing.assert_allclose(found[i], expected, rtol=1e-12)

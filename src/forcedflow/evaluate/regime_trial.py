@@ -18,8 +18,8 @@ from typing import TypeAlias
 import numpy as np
 
 from forcedflow.errors import NoDataError
-from forcedflow.features.grid import Bools, fine
 from forcedflow.features.inputs import FeatureInputs
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.playbook.regime import judge_regimes
 from forcedflow.playbook.regime_rules import Regime, RuleStates
@@ -203,7 +203,7 @@ def spot_alone(inputs: FeatureInputs) -> FeatureInputs:
     NoDataError
         If no spot bar of an hour or less is held.
     """
-    if fine(inputs.spot_klines).is_empty():
+    if not inputs.rows("spot_klines").fine().size:
         raise NoDataError("no spot bars of an hour or less\nhint: forcedflow import candles PATH")
     none = inputs.spot_klines.clear()
     return replace(

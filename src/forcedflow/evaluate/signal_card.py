@@ -36,7 +36,8 @@ from forcedflow.evaluate.signal_scores import (
     shift,
     signed,
 )
-from forcedflow.features.grid import Bools, steps
+from forcedflow.features.grid import steps
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.forecast.events import (
     LEAST_FALL,

@@ -19,7 +19,8 @@ import numpy as np
 
 from forcedflow.evaluate.map_scores import day_counts
 from forcedflow.evaluate.scorecard import SEED
-from forcedflow.features.grid import Bools, steps
+from forcedflow.features.grid import steps
+from forcedflow.features.rows import Bools
 from forcedflow.signals.score import LEAST_KNOWN, WEIGHTS
 from forcedflow.signals.signal import BOTH, DOWN, NONE, OFF, ON, UNKNOWN, UP, Judged, judged
 from forcedflow.signals.threshold import EXTREME, trailing_quantile

@@ -10,12 +10,12 @@ fresh price beside one of an hour ago would be a return, not a basis.
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import event_ms, fine, known_ms, newest_of, trailing_rank
+from forcedflow.features.grid import newest_of, trailing_rank
 from forcedflow.features.inputs import FeatureInputs
-from forcedflow.features.price import implied_marks
+from forcedflow.features.price import valued
+from forcedflow.features.rows import Rows
 from forcedflow.units import F8, I8
 
 _TABLES = ("spot klines", "mark klines", "open_interest", "perpetual klines")
@@ -56,14 +56,15 @@ def ratio(inputs: FeatureInputs, times_ms: I8) -> F8:
     ndarray, shape (n,)
         NaN where no spot bar and price of one moment are known. [1]
     """
-    spot_event, spot_known, spot = _closes(inputs.spot_klines, "close")
+    since_ms = int(times_ms[0]) - KLINE_AGE_MS
+    spot_event, spot_known, spot = _closes(inputs.rows("spot_klines"), "close", since_ms)
     found = np.full(times_ms.size, np.nan)
     for rows, column in (
-        (fine(inputs.mark_klines), "close"),
-        (implied_marks(inputs.open_interest), "mark"),
-        (fine(inputs.trade_klines), "close"),
+        (inputs.rows("mark_klines"), "close"),
+        (valued(inputs.rows("open_interest")), "mark"),
+        (inputs.rows("trade_klines"), "close"),
     ):
-        event, known, price = _closes(rows, column)
+        event, known, price = _closes(rows, column, since_ms)
         event, own, other = np.intersect1d(
             event, spot_event, assume_unique=True, return_indices=True
         )
@@ -83,13 +84,14 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     return {"basis": basis, "basis_rank_30d": trailing_rank(basis)}
 
 
-def _closes(rows: pl.DataFrame, column: str) -> tuple[I8, I8, F8]:
+def _closes(rows: Rows, column: str, since_ms: int) -> tuple[I8, I8, F8]:
     """Event and known time and one price per moment: of bars that end together the first known."""
+    rows = rows.since(since_ms)
     keys: list[I8] = []
-    if "interval_ms" in rows.columns:
-        rows = fine(rows)
-        keys = [rows["interval_ms"].to_numpy(), known_ms(rows)]
-    event = event_ms(rows)
+    if rows.has("interval_ms"):
+        rows = rows.fine()
+        keys = [rows["interval_ms"], rows.known_ms]
+    event = rows.event_ms
     order = np.lexsort([*keys, event])
     first = order[np.unique(event[order], return_index=True)[1]]
-    return event[first], known_ms(rows)[first], rows[column].to_numpy().astype(np.float64)[first]
+    return event[first], rows.known_ms[first], rows[column][first]

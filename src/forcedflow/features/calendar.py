@@ -9,12 +9,13 @@ before. While windows are open the heaviest counts; else the one that opens next
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-import polars as pl
 
 from forcedflow.features.feature import Feature
-from forcedflow.features.grid import event_ms, known_ms
 from forcedflow.features.inputs import FeatureInputs
+from forcedflow.features.rows import NEVER_MS
 from forcedflow.units import F8, HOUR_MS, I8, MINUTE_MS
 
 _TABLES = ("calendar_events",)
@@ -44,58 +45,76 @@ FEATURES = (
 )
 
 
+class _Schedule(NamedTuple):
+    """Events by when their windows open; of those that open together the heaviest first."""
+
+    name: list[tuple[str, str]]
+    weight: F8
+    known: I8
+    opens: I8
+    ends: I8
+    heaviest_last: I8
+
+
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each; NaN where no event was known."""
-    rows = _in_order(inputs.calendar_events)
-    if rows.is_empty():
+    schedule = _schedule(inputs)
+    if not schedule.name:
         unknown = np.full(times_ms.size, np.nan)
         return {"hours_to_event": unknown, "event_weight": unknown.copy()}
-    row = _next(rows, times_ms)
-    hours = np.maximum(_opens(rows)[row] - times_ms, 0) / HOUR_MS
+    row = _next(schedule, times_ms)
+    hours = np.maximum(schedule.opens[row] - times_ms, 0) / HOUR_MS
     return {
         "hours_to_event": np.where(row >= 0, hours, np.nan),
-        "event_weight": np.where(row >= 0, rows["weight"].to_numpy()[row], np.nan),
+        "event_weight": np.where(row >= 0, schedule.weight[row], np.nan),
     }
 
 
 def next_event(inputs: FeatureInputs, at_ms: int) -> str | None:
     """Return the name of the event that the columns count towards at a moment."""
-    rows = _in_order(inputs.calendar_events)
-    row = int(_next(rows, np.array([at_ms], dtype=np.int64))[0])
-    return None if row < 0 else f"{rows['event'][row]} ({rows['symbol'][row]})"
+    schedule = _schedule(inputs)
+    row = int(_next(schedule, np.array([at_ms], dtype=np.int64))[0])
+    if row < 0:
+        return None
+    event, symbol = schedule.name[row]
+    return f"{event} ({symbol})"
 
 
-def _in_order(events: pl.DataFrame) -> pl.DataFrame:
-    """Events by when their windows open; of those that open together the heaviest first."""
-    stated = events.with_columns(
-        pl.col("weight").fill_null(1.0),
-        pl.col("before_ms").fill_null(_BEFORE_MS),
-        pl.col("after_ms").fill_null(_AFTER_MS),
+def _schedule(inputs: FeatureInputs) -> _Schedule:
+    frame, rows = inputs.calendar_events, inputs.rows("calendar_events")
+    names = list(zip(frame["event"].to_list(), frame["symbol"].to_list(), strict=True))
+    place = {name: i for i, name in enumerate(sorted(set(names)))}
+    alphabet = np.array([place[name] for name in names], dtype=np.int64)
+    weight = _stated(rows["weight"], 1.0)
+    opens = rows.event_ms - _stated(rows["before_ms"], _BEFORE_MS).astype(np.int64)
+    closes = rows.event_ms + _stated(rows["after_ms"], _AFTER_MS).astype(np.int64)
+    withdrawn = rows["withdrawn_time"]
+    ends = np.where(withdrawn == NEVER_MS, closes, np.minimum(closes, withdrawn))
+    order = np.lexsort((alphabet, -weight, opens))
+    return _Schedule(
+        name=[names[row] for row in order],
+        weight=weight[order],
+        known=rows.known_ms[order],
+        opens=opens[order],
+        ends=ends[order],
+        heaviest_last=np.lexsort((-alphabet[order], weight[order])),
     )
-    opens = pl.col("event_time").dt.epoch("ms") - pl.col("before_ms")
-    return stated.sort(opens, -pl.col("weight"), "event", "symbol")
 
 
-def _opens(rows: pl.DataFrame) -> I8:
-    opens: I8 = event_ms(rows) - rows["before_ms"].to_numpy()
-    return opens
+def _stated(column: F8, default: float) -> F8:
+    return np.where(np.isnan(column), default, column)
 
 
-def _next(rows: pl.DataFrame, times_ms: I8) -> I8:
+def _next(schedule: _Schedule, times_ms: I8) -> I8:
     """Which row counts at every moment; -1 where none is known."""
-    closes = event_ms(rows) + rows["after_ms"].to_numpy()
-    withdrawn = rows["withdrawn_time"].dt.epoch("ms").fill_null(np.iinfo(np.int64).max).to_numpy()
     known, opens, ends = (
-        np.searchsorted(times_ms, when, side="left")
-        for when in (known_ms(rows), _opens(rows), np.minimum(closes, withdrawn))
+        np.searchsorted(times_ms, when, side="left").tolist()
+        for when in (schedule.known, schedule.opens, schedule.ends)
     )
     found = np.full(times_ms.size, -1, dtype=np.int64)
     # Whoever comes last has the last word: of those to come the next, of those open the heaviest.
-    for row in range(rows.height - 1, -1, -1):
+    for row in range(len(known) - 1, -1, -1):
         found[known[row] : min(opens[row], ends[row])] = row
-    lightest_first = (
-        rows.with_row_index().sort("weight", "event", "symbol", descending=[False, True, True])
-    )["index"]
-    for row in lightest_first:
+    for row in schedule.heaviest_last.tolist():
         found[max(known[row], opens[row]) : ends[row]] = row
     return found

@@ -17,8 +17,6 @@ import polars as pl
 from forcedflow.depth.from_bands import COLLAPSED, NARROWED
 from forcedflow.features.feature import DEPTH_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import (
-    Bools,
-    chosen,
     lagged,
     newest_known,
     steps,
@@ -28,6 +26,7 @@ from forcedflow.features.grid import (
     trailing_total,
 )
 from forcedflow.features.inputs import FeatureInputs
+from forcedflow.features.rows import Bools, Rows
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, F8x2
 
 ORDER_USD = 100_000.0
@@ -91,7 +90,20 @@ class _Side:
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
-    bids, asks = (_side(inputs.depth_bands, sign, times_ms) for sign in (-1.0, 1.0))
+    columns = shown(inputs, times_ms)
+    depth, worse = columns["depth_1pct_usd"], columns["slippage_100k_bps"]
+    columns |= {
+        "depth_rank_30d": trailing_rank(depth),
+        "depth_surprise": surprise(depth, times_ms),
+        "slippage_rank_30d": trailing_rank(worse),
+        "volume_profile": volume_profile(inputs.rows("trade_klines"), times_ms),
+    }
+    return {feature.name: columns[feature.name] for feature in FEATURES}
+
+
+def shown(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
+    """Return the columns that look back no further than a day, shape (n,) each."""
+    bids, asks = (_side(inputs.rows("depth_bands"), sign, times_ms) for sign in (-1.0, 1.0))
     bid_usd = ask_usd = worse = np.full(times_ms.size, np.nan)
     if bids is not None and asks is not None:
         stale_bids, stale_asks = _stale(bids, asks, 1.0), _stale(asks, bids, -1.0)
@@ -99,16 +111,11 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
         ask_usd = np.where(stale_asks, np.nan, asks.at_one()[0])
         worse = np.maximum(_slippage_bps(bids), _slippage_bps(asks))
         worse = np.where(stale_bids | stale_asks, np.nan, worse)
-    depth = np.minimum(bid_usd, ask_usd)
     return {
         "depth_1pct_bid_usd": bid_usd,
         "depth_1pct_ask_usd": ask_usd,
-        "depth_1pct_usd": depth,
-        "depth_rank_30d": trailing_rank(depth),
-        "depth_surprise": surprise(depth, times_ms),
+        "depth_1pct_usd": np.minimum(bid_usd, ask_usd),
         "slippage_100k_bps": worse,
-        "slippage_rank_30d": trailing_rank(worse),
-        "volume_profile": volume_profile(inputs.trade_klines, times_ms),
     }
 
 
@@ -135,15 +142,15 @@ def newest_surprise(depth: F8, times_ms: I8) -> float:
     return float(found) if np.isfinite(found) else np.nan
 
 
-def _side(bands: pl.DataFrame, sign: float, times_ms: I8) -> _Side | None:
+def _side(bands: Rows, sign: float, times_ms: I8) -> _Side | None:
     """Every distance of a side that reaches one percent; None where that is not held."""
-    signed = sign * bands["distance_pct"].to_numpy()
+    signed = sign * bands["distance_pct"]
     distances = np.unique(signed[signed > 0])
     if 1.0 not in distances:
         return None
     columns: dict[str, list[F8]] = {"notional_usd": [], "amount": []}
     for distance in distances:
-        rows = chosen(bands, signed == distance)
+        rows = bands.chosen(signed == distance)
         for name, held in columns.items():
             held.append(newest_known(rows, name, times_ms, DEPTH_AGE_MS).value)
     return _Side(distances, tuple(columns["notional_usd"]), tuple(columns["amount"]))
@@ -165,8 +172,9 @@ def _stale(own: _Side, other: _Side, sign: float) -> Bools:
 
 
 def _day_median(figure: F8) -> F8:
-    median = pl.Series(figure).fill_nan(None).rolling_median(steps(DAY_MS), min_samples=1)
-    return median.fill_null(np.nan).to_numpy()
+    known = pl.Series(figure, nan_to_null=True)
+    median: F8 = known.rolling_median(steps(DAY_MS), min_samples=1).to_numpy()
+    return median
 
 
 def _slippage_bps(side: _Side) -> F8:
@@ -204,7 +212,7 @@ def _usual_depth(depth: F8, times_ms: I8) -> F8:
     return found
 
 
-def volume_profile(klines: pl.DataFrame, times_ms: I8) -> F8:
+def volume_profile(klines: Rows, times_ms: I8) -> F8:
     """Return the mean volume of this hour of the week over that of any, both of four weeks."""
     volume = trailing_total(klines, "volume", times_ms, HOUR_MS)
     hours, hour = _hours_of(times_ms)

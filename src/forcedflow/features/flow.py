@@ -7,13 +7,13 @@ Pure: frames in, NumPy out; no I/O, no clock, no global state.
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from forcedflow.features.basis import ratio
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total, without_nulls
+from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.price import observe
+from forcedflow.features.rows import Rows
 from forcedflow.features.volatility import EXPECTED_FROM_MS, expected
 from forcedflow.units import F8, HOUR_MS, I8
 
@@ -75,7 +75,7 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
         "perp_lead_4h": _lead(inputs, times_ms),
         "perp_volume_share_rank_30d": trailing_rank(columns["perp_volume_share_4h"]),
         "volume_1h_rank_30d": trailing_rank(
-            trailing_total(inputs.trade_klines, "volume", times_ms, HOUR_MS)
+            trailing_total(inputs.rows("trade_klines"), "volume", times_ms, HOUR_MS)
         ),
     }
     return {feature.name: columns[feature.name] for feature in FEATURES}
@@ -83,10 +83,10 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
 
 def flows(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the columns that look back no further than `WINDOW_MS`, shape (n,) each."""
-    perp, spot = (_cvd(rows, times_ms) for rows in (inputs.trade_klines, inputs.spot_klines))
+    both_klines = [inputs.rows(name) for name in ("trade_klines", "spot_klines")]
+    perp, spot = (_cvd(rows, times_ms) for rows in both_klines)
     perp_volume, spot_volume = (
-        trailing_total(rows, "volume", times_ms, WINDOW_MS)
-        for rows in (inputs.trade_klines, inputs.spot_klines)
+        trailing_total(rows, "volume", times_ms, WINDOW_MS) for rows in both_klines
     )
     both = perp_volume + spot_volume
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -99,10 +99,9 @@ def flows(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     }
 
 
-def _cvd(klines: pl.DataFrame, times_ms: I8) -> F8:
-    told = without_nulls(without_nulls(klines, "taker_buy_volume"), "volume")
-    bought, traded = (told[name].to_numpy() for name in ("taker_buy_volume", "volume"))
-    told = told.hstack([pl.Series("delta", 2.0 * bought - traded)])
+def _cvd(klines: Rows, times_ms: I8) -> F8:
+    told = klines.told("taker_buy_volume").told("volume")
+    told = told.joined("delta", 2.0 * told["taker_buy_volume"] - told["volume"])
     delta, volume = (
         trailing_total(told, column, times_ms, WINDOW_MS) for column in ("delta", "volume")
     )

@@ -10,15 +10,12 @@ import numpy as np
 
 from forcedflow.features.feature import FUNDING_AGE_MS, KLINE_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import (
-    event_ms,
-    known_ms,
     newest_known,
     newest_of,
     steps,
     trailing_count,
     trailing_mean,
     trailing_rank,
-    where,
 )
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.table import STEP_MS
@@ -70,14 +67,14 @@ def rate(inputs: FeatureInputs, times_ms: I8) -> F8:
 
     A rate whose interval nobody stated within thirty days is unknown.
     """
-    stated = newest_known(inputs.funding, "interval_hours", times_ms, _INTERVAL_AGE_MS).value
+    rows = inputs.rows("funding")
+    stated = newest_known(rows, "interval_hours", times_ms, _INTERVAL_AGE_MS).value
     found = np.full(times_ms.size, np.nan)
     for kind, max_age in (("settled", FUNDING_AGE_MS), ("predicted", KLINE_AGE_MS)):
-        rows = where(inputs.funding, "kind", kind)
-        event, known = event_ms(rows), known_ms(rows)
-        newest = newest_known(rows, "funding_rate", times_ms, max_age).value
-        told = np.nan_to_num(rows["interval_hours"].to_numpy().astype(np.float64))
-        hours = newest_of(event, known, told, times_ms, max_age).value
+        own = rows.chosen(rows.says("kind", kind))
+        newest = newest_known(own, "funding_rate", times_ms, max_age).value
+        told = np.nan_to_num(own["interval_hours"])
+        hours = newest_of(own.event_ms, own.known_ms, told, times_ms, max_age).value
         scaled = newest * _NORMAL_HOURS / np.where(hours > 0, hours, stated)
         found = np.where(np.isnan(found), scaled, found)
     return found

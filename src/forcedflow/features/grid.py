@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from forcedflow.features.feature import RANK_MS
+from forcedflow.features.rows import Column, Rows
 from forcedflow.features.table import STEP_MS
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
 
@@ -26,11 +27,8 @@ COVERED = 0.9
 LEAST_RANKED_MS = 7 * DAY_MS
 """A rank among less than this is unknown. [ms]"""
 
-_COARSEST_MS = HOUR_MS
 # What is told later than this is history, not news of the moment it is told.
 _LATEST_MS = HOUR_MS
-
-Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 class Newest(NamedTuple):
@@ -66,38 +64,22 @@ def _milliseconds(times: pl.Series) -> I8:
     return milliseconds
 
 
-def fine(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the bars of an hour or less: coarser ones say nothing about a moment."""
-    is_fine = rows["interval_ms"].to_numpy() <= _COARSEST_MS
-    return chosen(rows, is_fine)
-
-
-def chosen(rows: pl.DataFrame, which: Bools) -> pl.DataFrame:
-    """Return some of the rows, without the table engine's planner: frames are small and many."""
+def where(rows: pl.DataFrame, column: str, said: str) -> pl.DataFrame:
+    """Return the rows whose column says so, without the table engine's planner."""
+    which = (rows[column] == said).to_numpy()
     return rows if which.all() else rows[np.flatnonzero(which)]
 
 
-def where(rows: pl.DataFrame, column: str, said: str) -> pl.DataFrame:
-    """Return the rows whose column says so."""
-    return chosen(rows, (rows[column] == said).to_numpy())
-
-
-def without_nulls(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Return the rows that hold a figure."""
-    held = rows[column]
-    return chosen(rows, held.is_not_null().to_numpy()) if held.null_count() else rows
-
-
-def newest_known(rows: pl.DataFrame, column: str, times_ms: I8, max_age_ms: int) -> Newest:
+def newest_known(rows: Rows, column: str, times_ms: I8, max_age_ms: int) -> Newest:
     """Return the figure of the newest row that was known, at every moment.
 
     Parameters
     ----------
-    rows : polars.DataFrame
+    rows : Rows
         In any order; with an event and an available time. Of bars that end together the finest
         counts.
     column : str
-        Nulls are passed over.
+        What is not told is passed over.
     times_ms : ndarray, shape (n,)
         Moments. [UTC ms]
     max_age_ms : int
@@ -108,11 +90,14 @@ def newest_known(rows: pl.DataFrame, column: str, times_ms: I8, max_age_ms: int)
     Newest
         Shape (n,) each.
     """
-    rows = without_nulls(rows, column)
-    values = rows[column].to_numpy().astype(np.float64)
-    longest_first = -rows["interval_ms"].to_numpy() if "interval_ms" in rows.columns else None
+    rows = rows.since(int(times_ms[0]) - max_age_ms).told(column)
     return newest_of(
-        event_ms(rows), known_ms(rows), values, times_ms, max_age_ms, longest_first=longest_first
+        rows.event_ms,
+        rows.known_ms,
+        rows[column],
+        times_ms,
+        max_age_ms,
+        longest_first=-rows["interval_ms"] if rows.has("interval_ms") else None,
     )
 
 
@@ -141,61 +126,48 @@ def newest_of(
     return Newest(np.where(fresh, values[row], np.nan), np.where(fresh, event[row], -1))
 
 
-def summed(rows: pl.DataFrame, column: str, times_ms: I8) -> F8:
-    """Return the sum of what became known in each step, ``(t - step, t]``; zero where nothing.
+class News:
+    """Rows that were news when they came, by the step ``(t - step, t]`` that they came in.
 
     Parameters
     ----------
-    rows : polars.DataFrame
-    column : str
-        Without nulls.
+    rows : Rows
     times_ms : ndarray, shape (n,)
         Moments. [UTC ms]
-
-    Returns
-    -------
-    ndarray, shape (n,)
     """
-    values, cell = _placed(rows, column, times_ms)
-    return np.bincount(cell, values, times_ms.size).astype(np.float64)
 
+    __slots__ = ("_order", "_rows", "_size", "_step")
 
-def extreme(rows: pl.DataFrame, column: str, times_ms: I8, pick: np.ufunc) -> F8:
-    """Return the highest or lowest that became known in each step; NaN where nothing did.
+    def __init__(self, rows: Rows, times_ms: I8) -> None:
+        after_ms, last_ms = int(times_ms[0]) - STEP_MS, int(times_ms[-1])
+        rows = rows.since(after_ms - _LATEST_MS)
+        known = rows.known_ms
+        kept = (known - rows.event_ms <= _LATEST_MS) & (known > after_ms) & (known <= last_ms)
+        self._rows = rows.chosen(kept)
+        self._order = _in_order(self._rows.event_ms, self._rows.known_ms)
+        self._step = np.searchsorted(times_ms, self._of("available_time"), side="left")
+        self._size = times_ms.size
 
-    Parameters
-    ----------
-    rows : polars.DataFrame
-    column : str
-    times_ms : ndarray, shape (n,)
-        Moments. [UTC ms]
-    pick : numpy.ufunc
-        `numpy.fmax` or `numpy.fmin`.
+    def _of(self, column: str) -> Column:
+        found = self._rows[column]
+        return found if self._order is None else found[self._order]
 
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
-    values, cell = _placed(rows, column, times_ms)
-    found = np.full(times_ms.size, np.nan)
-    pick.at(found, cell, values)
-    return found
+    def summed(self, column: str) -> F8:
+        """Return the sum of what became known in each step, shape (n,); zero where nothing."""
+        return np.bincount(self._step, self._of(column), self._size).astype(np.float64, copy=False)
 
+    def extreme(self, column: str, pick: np.ufunc) -> F8:
+        """Return the highest or lowest of each step, shape (n,); NaN where nothing became known.
 
-def _placed(rows: pl.DataFrame, column: str, times_ms: I8) -> tuple[F8, I8]:
-    """Figures of rows that were news when they came, in order, and the step they came in."""
-    event, known = event_ms(rows), known_ms(rows)
-    values = rows[column].to_numpy().astype(np.float64)
-    kept = (
-        (known - event <= _LATEST_MS)
-        & (known > int(times_ms[0]) - STEP_MS)
-        & (known <= int(times_ms[-1]))
-    )
-    event, known, values = event[kept], known[kept], values[kept]
-    order = _in_order(event, known)
-    if order is not None:
-        known, values = known[order], values[order]
-    return values, np.searchsorted(times_ms, known, side="left")
+        Parameters
+        ----------
+        column : str
+        pick : numpy.ufunc
+            `numpy.fmax` or `numpy.fmin`.
+        """
+        found = np.full(self._size, np.nan)
+        pick.at(found, self._step, self._of(column))
+        return found
 
 
 def _in_order(*keys: I8) -> I8 | None:
@@ -243,18 +215,21 @@ def trailing(column: F8, window: int, combine: np.ufunc, empty: float) -> F8:
     block, size, behind = column, 1, 0
     while size <= window:
         if window & size:
-            total = combine(total, _shifted(block, behind, empty))
+            total = _combined(total, block, behind, combine, empty)
             behind += size
-        block = combine(block, _shifted(block, size, empty))
+        if 2 * size <= window:
+            block = _combined(block, block, size, combine, empty)
         size *= 2
     return total
 
 
-def _shifted(column: F8, n: int, empty: float) -> F8:
-    if n == 0:
-        return column
-    n = min(n, column.size)
-    return np.concatenate([np.full(n, empty), column[: column.size - n]])
+def _combined(column: F8, other: F8, behind: int, combine: np.ufunc, empty: float) -> F8:
+    """Return a column combined with another as it was some moments before."""
+    n = min(behind, column.size)
+    found = np.empty(column.size)
+    combine(column[:n], empty, out=found[:n])
+    combine(column[n:], other[: column.size - n], out=found[n:])
+    return found
 
 
 def trailing_sum(column: F8, window: int) -> F8:
@@ -318,17 +293,15 @@ def newest_rank(column: F8, window_ms: int = RANK_MS) -> float:
     return (below + (equal + 1) / 2 - 0.5) / known
 
 
-def total(
-    rows: pl.DataFrame, column: str, times_ms: I8, add_up: Callable[[F8], F8], span_ms: F8
-) -> F8:
+def total(rows: Rows, column: str, times_ms: I8, add_up: Callable[[F8], F8], span_ms: F8) -> F8:
     """Return what bars add up to over a span, from the finest bars that cover it.
 
     Parameters
     ----------
-    rows : polars.DataFrame
+    rows : Rows
         Bars of several lengths; only those of an hour or less count.
     column : str
-        Nulls are passed over and cover nothing.
+        What is not told is passed over and covers nothing.
     times_ms : ndarray, shape (n,)
         Moments. [UTC ms]
     add_up : callable
@@ -341,20 +314,20 @@ def total(
     ndarray, shape (n,)
         NaN where no one length of bars covers the span.
     """
-    rows = fine(rows)
-    rows = without_nulls(rows, column)
+    rows = rows.since(int(times_ms[0]) - STEP_MS - _LATEST_MS).fine().told(column)
     found = np.full(times_ms.size, np.nan)
-    lengths = rows["interval_ms"].to_numpy()
-    intervals = np.unique(lengths).tolist()
+    lengths = rows["interval_ms"]
+    # Nearly always all of one length.
+    intervals = np.unique(lengths) if (lengths != lengths[:1]).any() else lengths[:1]
     for interval in intervals:
-        own = chosen(rows, lengths == interval)
-        covered = add_up(summed(own, "interval_ms", times_ms))
+        news = News(rows.chosen(lengths == interval), times_ms)
+        covered = add_up(news.summed("interval_ms"))
         fill = np.isnan(found) & (covered >= COVERED * span_ms) & (covered > 0)
-        found[fill] = add_up(summed(own, column, times_ms))[fill]
+        found[fill] = add_up(news.summed(column))[fill]
     return found
 
 
-def trailing_total(rows: pl.DataFrame, column: str, times_ms: I8, window_ms: int) -> F8:
+def trailing_total(rows: Rows, column: str, times_ms: I8, window_ms: int) -> F8:
     """Return what bars add up to over the last ``window_ms``; as `total`."""
     window = steps(window_ms)
     span = np.full(times_ms.size, float(window_ms))

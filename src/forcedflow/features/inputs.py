@@ -6,10 +6,11 @@ Pure: frames in, values out; no I/O, no clock, no global state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
+from forcedflow.features.rows import Rows
 from forcedflow.instruments import Instrument
 from forcedflow.tables import is_simulated
 
@@ -44,6 +45,13 @@ class FeatureInputs:
     liquidation_totals: pl.DataFrame
     depth_bands: pl.DataFrame
     calendar_events: pl.DataFrame
+    _rows: dict[str, Rows] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def rows(self, field_name: str) -> Rows:
+        """Return one of the frames as columns, the same ones every time."""
+        if field_name not in self._rows:
+            self._rows[field_name] = Rows(getattr(self, field_name))
+        return self._rows[field_name]
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames by the name that readings call them by."""

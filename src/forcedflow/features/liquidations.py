@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import trailing_rank, trailing_total, where
+from forcedflow.features.grid import trailing_rank, trailing_total
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.open_interest import contracts
 from forcedflow.features.price import observe
@@ -60,5 +60,6 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
 
 
 def _closed(inputs: FeatureInputs, side: str, times_ms: I8, window_ms: int) -> F8:
-    rows = where(inputs.liquidation_totals, "side", side)
-    return trailing_total(rows, "notional_usd", times_ms, window_ms)
+    rows = inputs.rows("liquidation_totals")
+    own = rows.chosen(rows.says("side", side))
+    return trailing_total(own, "notional_usd", times_ms, window_ms)

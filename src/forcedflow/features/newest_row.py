@@ -45,7 +45,7 @@ _REACHES_MS: Final[tuple[tuple[Compute, int], ...]] = (
     (funding.compute, 3 * DAY_MS + HOUR_MS),
     (basis.compute, HOUR_MS),
     (flow.flows, 4 * HOUR_MS + HOUR_MS),
-    (depth.compute, DAY_MS + HOUR_MS),
+    (depth.shown, DAY_MS + HOUR_MS),
     (liquidations.compute, 4 * HOUR_MS + HOUR_MS),
     (ratios.compute, 4 * HOUR_MS + HOUR_MS),
     (calendar.compute, 0),
@@ -115,7 +115,7 @@ class PriceMemory:
         memory.extend(found[kept], times[kept])
         # An hour more, so that the first volume of the month is whole.
         month = lay_times(at_ms - RANK_MS - HOUR_MS, at_ms)
-        volumes = trailing_total(inputs.trade_klines, "volume", month, HOUR_MS)
+        volumes = trailing_total(inputs.rows("trade_klines"), "volume", month, HOUR_MS)
         return PriceMemory(epoch, at_ms, memory, volumes[-steps(RANK_MS) :])
 
 
@@ -174,9 +174,9 @@ def append(table: FeatureTable, inputs: FeatureInputs, memory: PriceMemory) -> F
         The same bytes as `forcedflow.features.registry.extend`.
     """
     at_ms = table.at_ms + STEP_MS
-    row = _of_path(inputs, at_ms)
+    near = _since(inputs, at_ms - _PATH_MS - _OLDER_MS)
+    row = _of_path(near, at_ms)
     for compute, reach_ms in _REACHES_MS:
-        near = _since(inputs, at_ms - reach_ms - _OLDER_MS)
         found = compute(near, lay_times(at_ms - reach_ms, at_ms))
         row.update({name: float(column[-1]) for name, column in found.items()})
     _remember(row, table, memory, at_ms)
@@ -205,12 +205,11 @@ def _ages(table: FeatureTable, inputs: FeatureInputs, at_ms: int) -> dict[str, i
 def _of_path(inputs: FeatureInputs, at_ms: int) -> dict[str, float]:
     """Figures of the price's own path, followed once."""
     times = lay_times(at_ms - _PATH_MS, at_ms)
-    near = _since(inputs, at_ms - _PATH_MS - _OLDER_MS)
-    path = price.follow(near, times)
+    path = price.follow(inputs, times)
     week = lay_times(at_ms - _WEEK_MS, at_ms)
     lately = path.tail(week.size)
     found = {
-        **price.told_of(_since(inputs, at_ms - _WEEK_MS - _OLDER_MS), lately, week),
+        **price.told_of(inputs, lately, week),
         **volatility.measured(lately),
         **sweeps.swept_of(path, times),
     }
@@ -246,8 +245,7 @@ def _take_from_held(
     for name, ranked in _RANKED.items():
         row[name] = newest_rank(_tail(table, ranked, row[ranked], window))
     times = lay_times(at_ms - 2 * HOUR_MS, at_ms)
-    near = _since(inputs, at_ms - 2 * HOUR_MS - _OLDER_MS)
-    volume = trailing_total(near.trade_klines, "volume", times, HOUR_MS)
+    volume = trailing_total(inputs.rows("trade_klines"), "volume", times, HOUR_MS)
     memory.volumes = np.append(memory.volumes, volume[-1])[-window:]
     row["volume_1h_rank_30d"] = newest_rank(memory.volumes)
     rates = _tail(table, "funding_8h", row["funding_8h"], _HELD)
@@ -260,8 +258,8 @@ def _take_from_held(
     row["volume_profile"] = table.last("volume_profile")
     if at_ms % HOUR_MS == 0:
         times = lay_times(at_ms - _HELD * STEP_MS, at_ms)
-        month = _since(inputs, at_ms - RANK_MS - 2 * DAY_MS)
-        row["volume_profile"] = float(depth.volume_profile(month.trade_klines, times)[-1])
+        klines = inputs.rows("trade_klines")
+        row["volume_profile"] = float(depth.volume_profile(klines, times)[-1])
 
 
 def _tail(table: FeatureTable, name: str, newest: float, size: int) -> F8:

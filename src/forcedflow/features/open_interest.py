@@ -48,7 +48,7 @@ FEATURES = (
 
 def contracts(inputs: FeatureInputs, times_ms: I8) -> F8:
     """Return open interest at every moment. [base coins]"""
-    return newest_known(inputs.open_interest, "open_interest", times_ms, KLINE_AGE_MS).value
+    return newest_known(inputs.rows("open_interest"), "open_interest", times_ms, KLINE_AGE_MS).value
 
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:

@@ -18,9 +18,7 @@ from forcedflow.features.feature import KLINE_AGE_MS, Feature
 from forcedflow.features.grid import (
     COVERED,
     Newest,
-    chosen,
-    extreme,
-    fine,
+    News,
     lagged,
     newest_known,
     periods,
@@ -29,9 +27,9 @@ from forcedflow.features.grid import (
     total,
     trailing_extreme,
     trailing_sum,
-    without_nulls,
 )
 from forcedflow.features.inputs import FeatureInputs
+from forcedflow.features.rows import Rows
 from forcedflow.features.table import STEP_MS
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8, MINUTE_MS
 
@@ -132,9 +130,9 @@ def observe(inputs: FeatureInputs, times_ms: I8) -> Newest:
         Shape (n,) each. [quote per base, UTC ms]
     """
     held = (
-        (fine(inputs.mark_klines), "close"),
-        (implied_marks(inputs.open_interest), "mark"),
-        (fine(inputs.trade_klines), "close"),
+        (inputs.rows("mark_klines").fine(), "close"),
+        (valued(inputs.rows("open_interest")), "mark"),
+        (inputs.rows("trade_klines").fine(), "close"),
     )
     price = np.full(times_ms.size, np.nan)
     event = np.full(times_ms.size, -1, dtype=np.int64)
@@ -147,25 +145,37 @@ def observe(inputs: FeatureInputs, times_ms: I8) -> Newest:
     return Newest(price, event)
 
 
-def implied_marks(open_interest: pl.DataFrame) -> pl.DataFrame:
+def valued(open_interest: Rows) -> Rows:
     """Return rows of open interest with the ``mark`` that values them. [quote per base]"""
+    mark = _mark(open_interest["open_interest"], open_interest["open_interest_usd"])
+    return open_interest.joined("mark", mark).told("mark")
+
+
+def implied_marks(open_interest: pl.DataFrame) -> pl.DataFrame:
+    """Return what `valued` does, as a frame."""
     held, value = (
         open_interest[name].to_numpy().astype(np.float64)
         for name in ("open_interest", "open_interest_usd")
     )
-    is_told = (held > 0) & (value > 0)
-    mark = pl.Series("mark", value[is_told] / held[is_told])
-    return chosen(open_interest, is_told).hstack([mark])
+    mark = pl.Series("mark", _mark(held, value))
+    return open_interest.hstack([mark]).filter(mark.is_not_nan())
+
+
+def _mark(held: F8, value: F8) -> F8:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where((held > 0) & (value > 0), value / held, np.nan)
 
 
 def follow(inputs: FeatureInputs, times_ms: I8) -> PricePath:
     """Return the price with its extremes and how often it was told anew."""
     price, event = observe(inputs, times_ms)
     is_new = ((np.diff(event, prepend=-1) != 0) & (event >= 0)).astype(np.float64)
+    marks, trades = (
+        News(inputs.rows(name).fine(), times_ms) for name in ("mark_klines", "trade_klines")
+    )
     sides = []
     for column, pick in (("high", np.fmax), ("low", np.fmin)):
-        mark = extreme(fine(inputs.mark_klines), column, times_ms, pick)
-        last = extreme(fine(inputs.trade_klines), column, times_ms, pick)
+        mark, last = (news.extreme(column, pick) for news in (marks, trades))
         # Trades reach further than the mark that liquidates; they count where no mark is told.
         told = trailing_sum(~np.isnan(mark) * 1.0, steps(HOUR_MS)) > 0
         sides.append(np.where(np.isnan(price), np.nan, pick(np.where(told, mark, last), price)))
@@ -191,14 +201,15 @@ def told_of(inputs: FeatureInputs, path: PricePath, times_ms: I8) -> dict[str, F
     day, week = periods(times_ms, DAY_MS), periods(times_ms, WEEK_MS, MONDAY_MS)
     hour = times_ms // HOUR_MS
     one_day = steps(DAY_MS)
+    traded = _with_value(inputs.rows("trade_klines"))
     unknown = np.isnan(path.price)
     return {
         "price": path.price,
         "return_1h": log_return(path.price, HOUR_MS),
         "return_4h": log_return(path.price, 4 * HOUR_MS),
         "return_24h": log_return(path.price, DAY_MS),
-        "vwap_day": _vwap(inputs.trade_klines, times_ms, day, day * DAY_MS),
-        "vwap_week": _vwap(inputs.trade_klines, times_ms, week, week * WEEK_MS + MONDAY_MS),
+        "vwap_day": _vwap(traded, times_ms, day, day * DAY_MS),
+        "vwap_week": _vwap(traded, times_ms, week, week * WEEK_MS + MONDAY_MS),
         "prior_day_high": np.where(unknown, np.nan, _of_day_before(path.high, day, np.fmax)),
         "prior_day_low": np.where(unknown, np.nan, _of_day_before(path.low, day, np.fmin)),
         "range_high_24h": trailing_extreme(path.high, one_day, np.fmax),
@@ -208,19 +219,20 @@ def told_of(inputs: FeatureInputs, path: PricePath, times_ms: I8) -> dict[str, F
     }
 
 
+def _with_value(klines: Rows) -> Rows:
+    """Bars whose volume is told, with their ``value``: as it is told, else at their mean price."""
+    traded = klines.told("volume")
+    mean = (traded["high"] + traded["low"] + traded["close"]) / 3
+    quoted = traded["quote_volume"]
+    return traded.joined("value", np.where(np.isnan(quoted), mean * traded["volume"], quoted))
+
+
 def _session(hour: I8) -> F8:
     asia, us = (hour < _EUROPE_FROM) | (hour >= _ASIA_FROM), hour >= _US_FROM
     return np.where(asia, ASIA, np.where(us, US, EUROPE))
 
 
-def _vwap(klines: pl.DataFrame, times_ms: I8, period: I8, began_ms: I8) -> F8:
-    traded = without_nulls(klines, "volume")
-    high, low, close, volume, quoted = (
-        traded[name].to_numpy().astype(np.float64)
-        for name in ("high", "low", "close", "volume", "quote_volume")
-    )
-    worth = np.where(np.isnan(quoted), (high + low + close) / 3 * volume, quoted)
-    traded = traded.hstack([pl.Series("value", worth)])
+def _vwap(traded: Rows, times_ms: I8, period: I8, began_ms: I8) -> F8:
     # The bar that is not finished yet is not missing.
     span = np.maximum(times_ms - began_ms - HOUR_MS, STEP_MS).astype(np.float64)
 
@@ -232,7 +244,7 @@ def _vwap(klines: pl.DataFrame, times_ms: I8, period: I8, began_ms: I8) -> F8:
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(volume > 0, value / volume, np.nan)
-    is_heard = ~np.isnan(newest_known(fine(traded), "value", times_ms, KLINE_AGE_MS).value)
+    is_heard = ~np.isnan(newest_known(traded.fine(), "value", times_ms, KLINE_AGE_MS).value)
     return np.where(is_heard, mean, np.nan)
 
 

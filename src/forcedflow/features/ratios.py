@@ -12,13 +12,10 @@ import numpy as np
 
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import (
-    chosen,
-    fine,
     newest_known,
     steps,
     trailing_mean,
     trailing_rank,
-    where,
 )
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.units import F8, HOUR_MS, I8
@@ -40,10 +37,10 @@ FEATURES = (
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
-    rows = fine(inputs.long_short_ratio)
-    rows = chosen(rows, rows["ratio"].to_numpy() > 0)
+    rows = inputs.rows("long_short_ratio").fine()
+    rows = rows.chosen(rows["ratio"] > 0)
     accounts, top, taker = (
-        newest_known(where(rows, "kind", kind), "ratio", times_ms, KLINE_AGE_MS).value
+        newest_known(rows.chosen(rows.says("kind", kind)), "ratio", times_ms, KLINE_AGE_MS).value
         for kind in ("accounts", "top_positions", "taker_volume")
     )
     return {

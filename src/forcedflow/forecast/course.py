@@ -16,7 +16,8 @@ from functools import cache
 
 import numpy as np
 
-from forcedflow.features.grid import Bools, steps, trailing_extreme
+from forcedflow.features.grid import steps, trailing_extreme
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.forecast.events import WINDOW_MS, EventRule, Onsets, find_onsets, rare_changes
 from forcedflow.forecast.labels import SIGNS, Labels, lay_labels

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from forcedflow.features.grid import COVERED, LEAST_RANKED_MS, Bools, steps, trailing_count
+from forcedflow.features.grid import COVERED, LEAST_RANKED_MS, steps, trailing_count
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.units import DAY_MS, F8, HOUR_MS, I8
 

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from forcedflow.features.grid import COVERED, Bools, steps
+from forcedflow.features.grid import COVERED, steps
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.forecast.events import EventRule, Onsets
 from forcedflow.forecast.rows import HORIZONS_H

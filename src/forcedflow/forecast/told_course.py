@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forcedflow.features.grid import Bools
+from forcedflow.features.rows import Bools
 from forcedflow.forecast.course import Course
 from forcedflow.forecast.kept_timing import KeptTiming
 from forcedflow.forecast.labels import DIRECTIONS

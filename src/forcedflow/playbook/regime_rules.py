@@ -18,11 +18,11 @@ import numpy as np
 
 from forcedflow.features.grid import (
     COVERED,
-    Bools,
     lagged,
     steps,
     trailing_count,
 )
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.signals.signal import BOTH, DOWN, I1, NONE, OFF, ON, UNKNOWN, UP, Judged
 from forcedflow.signals.threshold import trailing_quantile

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from forcedflow.features.grid import Bools
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import DOWN, ON, UNKNOWN, UP, Judged, Signal, judged

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from forcedflow.features.grid import Bools
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.reading import Reading, Risk, Verdict
 from forcedflow.signals.threshold import Quantile, newest_quantile, trailing_quantile

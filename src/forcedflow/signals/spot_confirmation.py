@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forcedflow.features.grid import Bools
+from forcedflow.features.rows import Bools
 from forcedflow.features.table import FeatureTable
 from forcedflow.signals.missing import missing_words
 from forcedflow.signals.signal import DOWN, ON, UNKNOWN, UP, Judged, Signal, judged
