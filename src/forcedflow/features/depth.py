@@ -18,7 +18,8 @@ from forcedflow.depth.from_bands import COLLAPSED, NARROWED
 from forcedflow.features.feature import DEPTH_AGE_MS, RANK_MS, Feature
 from forcedflow.features.grid import (
     lagged,
-    newest_known,
+    looked_up,
+    newest_rows,
     steps,
     trailing_count,
     trailing_rank,
@@ -106,7 +107,9 @@ def shown(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     bids, asks = (_side(inputs.rows("depth_bands"), sign, times_ms) for sign in (-1.0, 1.0))
     bid_usd = ask_usd = worse = np.full(times_ms.size, np.nan)
     if bids is not None and asks is not None:
-        stale_bids, stale_asks = _stale(bids, asks, 1.0), _stale(asks, bids, -1.0)
+        share, other = (_share_of_day(side.at_one()[0]) for side in (bids, asks))
+        stale_bids = _stale(bids, asks, share, other, 1.0)
+        stale_asks = _stale(asks, bids, other, share, -1.0)
         bid_usd = np.where(stale_bids, np.nan, bids.at_one()[0])
         ask_usd = np.where(stale_asks, np.nan, asks.at_one()[0])
         worse = np.maximum(_slippage_bps(bids), _slippage_bps(asks))
@@ -148,22 +151,23 @@ def _side(bands: Rows, sign: float, times_ms: I8) -> _Side | None:
     distances = np.unique(signed[signed > 0])
     if 1.0 not in distances:
         return None
-    columns: dict[str, list[F8]] = {"notional_usd": [], "amount": []}
+    near = bands.since(int(times_ms[0]) - DEPTH_AGE_MS)
+    signed = sign * near["distance_pct"]
+    usd, coins = [], []
     for distance in distances:
-        rows = bands.chosen(signed == distance)
-        for name, held in columns.items():
-            held.append(newest_known(rows, name, times_ms, DEPTH_AGE_MS).value)
-    return _Side(distances, tuple(columns["notional_usd"]), tuple(columns["amount"]))
+        rows = near.chosen(signed == distance)
+        newest = newest_rows(rows.event_ms, rows.known_ms, times_ms, DEPTH_AGE_MS)
+        usd.append(looked_up(rows["notional_usd"], newest, np.nan))
+        coins.append(looked_up(rows["amount"], newest, np.nan))
+    return _Side(distances, tuple(usd), tuple(coins))
 
 
-def _stale(own: _Side, other: _Side, sign: float) -> Bools:
+def _stale(own: _Side, other: _Side, share: F8, other_share: F8, sign: float) -> Bools:
     """Whether a side is measured from a stale price, by the bands alone; ``sign`` is 1 for bids."""
     (usd, mean), (other_usd, other_mean) = own.at_one(), other.at_one()
     with np.errstate(invalid="ignore", divide="ignore"):
         gap = sign * np.log(other_mean / mean)
-        share, other_share, narrowed = (
-            figure / _day_median(figure) for figure in (usd, other_usd, gap)
-        )
+        narrowed = _share_of_day(gap)
         crossed = (gap <= 0) & (usd < other_usd)
         empty = (usd == 0) & (other_usd > 0)
         contradicted = (share < COLLAPSED) & (other_share > COLLAPSED) & (narrowed < NARROWED)
@@ -171,10 +175,12 @@ def _stale(own: _Side, other: _Side, sign: float) -> Bools:
     return stale
 
 
-def _day_median(figure: F8) -> F8:
+def _share_of_day(figure: F8) -> F8:
+    """Figures over their median of the last day."""
     known = pl.Series(figure, nan_to_null=True)
     median: F8 = known.rolling_median(steps(DAY_MS), min_samples=1).to_numpy()
-    return median
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return figure / median
 
 
 def _slippage_bps(side: _Side) -> F8:

@@ -10,7 +10,7 @@ import numpy as np
 
 from forcedflow.features.basis import ratio
 from forcedflow.features.feature import KLINE_AGE_MS, RANK_MS, Feature
-from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total
+from forcedflow.features.grid import lagged, steps, trailing_rank, trailing_total, trailing_totals
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.price import observe
 from forcedflow.features.rows import Rows
@@ -102,9 +102,7 @@ def flows(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
 def _cvd(klines: Rows, times_ms: I8) -> F8:
     told = klines.told("taker_buy_volume").told("volume")
     told = told.joined("delta", 2.0 * told["taker_buy_volume"] - told["volume"])
-    delta, volume = (
-        trailing_total(told, column, times_ms, WINDOW_MS) for column in ("delta", "volume")
-    )
+    delta, volume = trailing_totals(told, ("delta", "volume"), times_ms, WINDOW_MS)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(volume > 0, delta / volume, np.nan)
 

@@ -82,12 +82,17 @@ def rate(inputs: FeatureInputs, times_ms: I8) -> F8:
 
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
+    columns = lately(inputs, times_ms)
+    funding = columns["funding_8h"]
+    return {**columns, "funding_rank_30d": trailing_rank(funding), **runs(funding)}
+
+
+def lately(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
+    """Return the columns that look back no further than three days, shape (n,) each."""
     funding = rate(inputs, times_ms)
     return {
         "funding_8h": funding,
         "funding_mean_3d": trailing_mean(funding, steps(3 * DAY_MS)),
-        "funding_rank_30d": trailing_rank(funding),
-        **runs(funding),
     }
 
 

@@ -10,7 +10,7 @@ inside its window and on nothing else, to the last byte, wherever the grid begin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,19 +111,32 @@ def newest_of(
     longest_first: I8 | None = None,
 ) -> Newest:
     """Return what `newest_known` does, of columns: event and known times [UTC ms], values."""
+    row = newest_rows(event, known, times_ms, max_age_ms, longest_first=longest_first)
+    return Newest(looked_up(values, row, np.nan), looked_up(event, row, -1))
+
+
+def newest_rows(
+    event: I8, known: I8, times_ms: I8, max_age_ms: int, *, longest_first: I8 | None = None
+) -> I8:
+    """Return which row is the newest that was known, at every moment; -1 where none is."""
     if not event.size:
-        return Newest(np.full(times_ms.size, np.nan), np.full(times_ms.size, -1, dtype=np.int64))
+        return np.full(times_ms.size, -1, dtype=np.int64)
     keys = [event, known] if longest_first is None else [longest_first, event, known]
     order = _in_order(*keys)
     if order is not None:
-        event, known, values = event[order], known[order], values[order]
+        event, known = event[order], known[order]
     # A row that arrives after a newer one changes nothing.
     is_newest = event == np.maximum.accumulate(event)
     newest = np.maximum.accumulate(np.where(is_newest, np.arange(event.size), 0))
     last = np.searchsorted(known, times_ms, side="right") - 1
     row = newest[np.maximum(last, 0)]
     fresh = (last >= 0) & (times_ms - event[row] <= max_age_ms)
-    return Newest(np.where(fresh, values[row], np.nan), np.where(fresh, event[row], -1))
+    return np.where(fresh, row if order is None else order[row], -1)
+
+
+def looked_up(column: Column, row: I8, none: float) -> Column:
+    """Return what a column holds in some rows, and something else where a row is -1."""
+    return np.where(row >= 0, column[row], none) if column.size else np.full(row.size, none)
 
 
 class News:
@@ -133,7 +146,7 @@ class News:
     ----------
     rows : Rows
     times_ms : ndarray, shape (n,)
-        Moments. [UTC ms]
+        Moments, a step apart. [UTC ms]
     """
 
     __slots__ = ("_order", "_rows", "_size", "_step")
@@ -145,7 +158,7 @@ class News:
         kept = (known - rows.event_ms <= _LATEST_MS) & (known > after_ms) & (known <= last_ms)
         self._rows = rows.chosen(kept)
         self._order = _in_order(self._rows.event_ms, self._rows.known_ms)
-        self._step = np.searchsorted(times_ms, self._of("available_time"), side="left")
+        self._step = -((int(times_ms[0]) - self._of("available_time")) // STEP_MS)
         self._size = times_ms.size
 
     def _of(self, column: str) -> Column:
@@ -293,17 +306,19 @@ def newest_rank(column: F8, window_ms: int = RANK_MS) -> float:
     return (below + (equal + 1) / 2 - 0.5) / known
 
 
-def total(rows: Rows, column: str, times_ms: I8, add_up: Callable[[F8], F8], span_ms: F8) -> F8:
+def totals(
+    rows: Rows, columns: Sequence[str], times_ms: I8, add_up: Callable[[F8], F8], span_ms: F8
+) -> list[F8]:
     """Return what bars add up to over a span, from the finest bars that cover it.
 
     Parameters
     ----------
     rows : Rows
         Bars of several lengths; only those of an hour or less count.
-    column : str
-        What is not told is passed over and covers nothing.
+    columns : sequence of str
+        A bar of which one is not told is passed over and covers nothing.
     times_ms : ndarray, shape (n,)
-        Moments. [UTC ms]
+        Moments, a step apart. [UTC ms]
     add_up : callable
         From what came in each step to what came in each moment's span.
     span_ms : ndarray, shape (n,)
@@ -311,27 +326,37 @@ def total(rows: Rows, column: str, times_ms: I8, add_up: Callable[[F8], F8], spa
 
     Returns
     -------
-    ndarray, shape (n,)
-        NaN where no one length of bars covers the span.
+    list of ndarray, shape (n,)
+        By column; NaN where no one length of bars covers the span.
     """
-    rows = rows.since(int(times_ms[0]) - STEP_MS - _LATEST_MS).fine().told(column)
-    found = np.full(times_ms.size, np.nan)
+    rows = rows.since(int(times_ms[0]) - STEP_MS - _LATEST_MS).fine()
+    for column in columns:
+        rows = rows.told(column)
+    found = [np.full(times_ms.size, np.nan) for _ in columns]
     lengths = rows["interval_ms"]
     # Nearly always all of one length.
     intervals = np.unique(lengths) if (lengths != lengths[:1]).any() else lengths[:1]
+    unknown = np.ones(times_ms.size, dtype=np.bool_)
     for interval in intervals:
         news = News(rows.chosen(lengths == interval), times_ms)
         covered = add_up(news.summed("interval_ms"))
-        fill = np.isnan(found) & (covered >= COVERED * span_ms) & (covered > 0)
-        found[fill] = add_up(news.summed(column))[fill]
+        fill = unknown & (covered >= COVERED * span_ms) & (covered > 0)
+        unknown &= ~fill
+        for column, total in zip(columns, found, strict=True):
+            total[fill] = add_up(news.summed(column))[fill]
     return found
 
 
-def trailing_total(rows: Rows, column: str, times_ms: I8, window_ms: int) -> F8:
-    """Return what bars add up to over the last ``window_ms``; as `total`."""
+def trailing_totals(rows: Rows, columns: Sequence[str], times_ms: I8, window_ms: int) -> list[F8]:
+    """Return what bars add up to over the last ``window_ms``; as `totals`."""
     window = steps(window_ms)
     span = np.full(times_ms.size, float(window_ms))
-    return total(rows, column, times_ms, lambda cells: trailing_sum(cells, window), span)
+    return totals(rows, columns, times_ms, lambda cells: trailing_sum(cells, window), span)
+
+
+def trailing_total(rows: Rows, column: str, times_ms: I8, window_ms: int) -> F8:
+    """Return `trailing_totals` of one column."""
+    return trailing_totals(rows, [column], times_ms, window_ms)[0]
 
 
 def periods(times_ms: I8, length_ms: int, offset_ms: int = 0) -> I8:

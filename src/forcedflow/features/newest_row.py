@@ -42,7 +42,7 @@ from forcedflow.volatility.ewma import EwmaMemory
 # How far each family looks back for all but what is taken from held columns, rounded up.
 _REACHES_MS: Final[tuple[tuple[Compute, int], ...]] = (
     (open_interest.changes, DAY_MS + HOUR_MS),
-    (funding.compute, 3 * DAY_MS + HOUR_MS),
+    (funding.lately, 3 * DAY_MS + HOUR_MS),
     (basis.compute, HOUR_MS),
     (flow.flows, 4 * HOUR_MS + HOUR_MS),
     (depth.shown, DAY_MS + HOUR_MS),

@@ -24,7 +24,7 @@ from forcedflow.features.grid import (
     periods,
     since_period_began,
     steps,
-    total,
+    totals,
     trailing_extreme,
     trailing_sum,
 )
@@ -129,17 +129,20 @@ def observe(inputs: FeatureInputs, times_ms: I8) -> Newest:
     Newest
         Shape (n,) each. [quote per base, UTC ms]
     """
-    held = (
-        (inputs.rows("mark_klines").fine(), "close"),
-        (valued(inputs.rows("open_interest")), "mark"),
-        (inputs.rows("trade_klines").fine(), "close"),
+    since_ms = int(times_ms[0]) - KLINE_AGE_MS
+    marks, open_interest, trades = (
+        inputs.rows(name).since(since_ms)
+        for name in ("mark_klines", "open_interest", "trade_klines")
     )
+    held = ((marks.fine(), "close"), (valued(open_interest), "mark"), (trades.fine(), "close"))
     price = np.full(times_ms.size, np.nan)
     event = np.full(times_ms.size, -1, dtype=np.int64)
     for rows, column in held:
-        newest = newest_known(rows, column, times_ms, KLINE_AGE_MS)
         # A source that is live gives way to none; one that is not, to any that is newer.
         settled = (event >= 0) & (times_ms - event <= _LIVE_MS)
+        if settled.all():
+            break
+        newest = newest_known(rows, column, times_ms, KLINE_AGE_MS)
         fill = ~settled & (newest.event_ms > event)
         price[fill], event[fill] = newest.value[fill], newest.event_ms[fill]
     return Newest(price, event)
@@ -202,14 +205,17 @@ def told_of(inputs: FeatureInputs, path: PricePath, times_ms: I8) -> dict[str, F
     hour = times_ms // HOUR_MS
     one_day = steps(DAY_MS)
     traded = _with_value(inputs.rows("trade_klines"))
+    unheard = np.isnan(newest_known(traded.fine(), "value", times_ms, KLINE_AGE_MS).value)
+    vwap_day = _vwap(traded, times_ms, day, day * DAY_MS)
+    vwap_week = _vwap(traded, times_ms, week, week * WEEK_MS + MONDAY_MS)
     unknown = np.isnan(path.price)
     return {
         "price": path.price,
         "return_1h": log_return(path.price, HOUR_MS),
         "return_4h": log_return(path.price, 4 * HOUR_MS),
         "return_24h": log_return(path.price, DAY_MS),
-        "vwap_day": _vwap(traded, times_ms, day, day * DAY_MS),
-        "vwap_week": _vwap(traded, times_ms, week, week * WEEK_MS + MONDAY_MS),
+        "vwap_day": np.where(unheard, np.nan, vwap_day),
+        "vwap_week": np.where(unheard, np.nan, vwap_week),
         "prior_day_high": np.where(unknown, np.nan, _of_day_before(path.high, day, np.fmax)),
         "prior_day_low": np.where(unknown, np.nan, _of_day_before(path.low, day, np.fmin)),
         "range_high_24h": trailing_extreme(path.high, one_day, np.fmax),
@@ -239,13 +245,9 @@ def _vwap(traded: Rows, times_ms: I8, period: I8, began_ms: I8) -> F8:
     def so_far(cells: F8) -> F8:
         return since_period_began(cells, period)
 
-    value, volume = (
-        total(traded, column, times_ms, so_far, span) for column in ("value", "volume")
-    )
+    value, volume = totals(traded, ("value", "volume"), times_ms, so_far, span)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(volume > 0, value / volume, np.nan)
-    is_heard = ~np.isnan(newest_known(traded.fine(), "value", times_ms, KLINE_AGE_MS).value)
-    return np.where(is_heard, mean, np.nan)
+        return np.where(volume > 0, value / volume, np.nan)
 
 
 def _of_day_before(figure: F8, day: I8, pick: np.ufunc) -> F8:
