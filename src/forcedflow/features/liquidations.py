@@ -42,8 +42,12 @@ FEATURES = (
 def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
     """Return the family's columns, shape (n,) each."""
     value = contracts(inputs, times_ms) * observe(inputs, times_ms).value
-    long_1h, short_1h = (_closed(inputs, side, times_ms, HOUR_MS) for side in ("long", "short"))
-    long_4h, short_4h = (_closed(inputs, side, times_ms, 4 * HOUR_MS) for side in ("long", "short"))
+    rows = inputs.rows("liquidation_totals")
+    longs, shorts = (rows.chosen(rows.says("side", side)) for side in ("long", "short"))
+    (long_1h, long_4h), (short_1h, short_4h) = (
+        [trailing_total(own, "notional_usd", times_ms, hours * HOUR_MS) for hours in (1, 4)]
+        for own in (longs, shorts)
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         share_long, share_short = (
             np.where(value > 0, closed / value, np.nan) for closed in (long_1h, short_1h)
@@ -57,9 +61,3 @@ def compute(inputs: FeatureInputs, times_ms: I8) -> dict[str, F8]:
         "liq_short_rank_30d": trailing_rank(share_short),
         "liq_imbalance_4h": imbalance,
     }
-
-
-def _closed(inputs: FeatureInputs, side: str, times_ms: I8, window_ms: int) -> F8:
-    rows = inputs.rows("liquidation_totals")
-    own = rows.chosen(rows.says("side", side))
-    return trailing_total(own, "notional_usd", times_ms, window_ms)

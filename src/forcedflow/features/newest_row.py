@@ -12,7 +12,7 @@ that the table holds already. The bytes are the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -33,6 +33,7 @@ from forcedflow.features import (
 )
 from forcedflow.features.feature import RANK_MS
 from forcedflow.features.grid import event_ms, lay_times, newest_rank, steps, trailing_total
+from forcedflow.features.growing_columns import GrowingColumns
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.registry import WARM_UP_MS, Compute, ages_at, first_known_ms, labels_at
 from forcedflow.features.table import STEP_MS, FeatureTable
@@ -97,12 +98,15 @@ class PriceMemory:
     memory : EwmaMemory
     volumes : ndarray
         The perpetual's volume of the last hour, at the moments that ranks look back on. [base]
+    columns : GrowingColumns
+        Of the table that rows are appended to.
     """
 
     epoch: int
     at_ms: int
     memory: EwmaMemory
     volumes: F8
+    columns: GrowingColumns = field(default_factory=GrowingColumns)
 
     @staticmethod
     def of(inputs: FeatureInputs, at_ms: int) -> PriceMemory:
@@ -182,7 +186,11 @@ def append(table: FeatureTable, inputs: FeatureInputs, memory: PriceMemory) -> F
     _remember(row, table, memory, at_ms)
     _take_from_held(row, table, inputs, memory, at_ms)
     columns = {
-        name: np.append(table[name], row.get(name, np.nan)) for name in {**table.columns, **row}
+        # What others compute is laid anew by them, not grown.
+        name: memory.columns.grown(name, table[name], row[name])
+        if name in row
+        else np.append(table[name], np.nan)
+        for name in {**table.columns, **row}
     }
     return FeatureTable(
         times_ms=np.append(table.times_ms, at_ms),
