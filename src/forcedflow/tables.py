@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from forcedflow.errors import SchemaError
@@ -405,11 +406,11 @@ def _checked(table: str, column: Column, frame: pl.DataFrame) -> pl.Series:
             raise SchemaError(table, column.name, problem) from error
     if column.required and series.null_count():
         _refuse(table, column, series.is_null(), "value is missing")
-    if series.dtype.is_float():
+    if series.dtype.is_float() and not _all_finite(series):
         _refuse(table, column, ~series.is_finite(), "value is not a finite number")
     if column.positive:
         _refuse(table, column, series <= 0, f"value must be above zero [{column.unit}]")
-    if column.choices:
+    if column.choices and not _all_among(series, column.choices):
         _refuse(
             table,
             column,
@@ -417,6 +418,18 @@ def _checked(table: str, column: Column, frame: pl.DataFrame) -> pl.Series:
             f"value must be one of {', '.join(column.choices)}",
         )
     return series
+
+
+# Frames come by the bar, of a few rows each: asked this way, whether all is well takes a tenth of
+# the time that it takes to ask for each row.
+def _all_finite(series: pl.Series) -> bool:
+    known = series.drop_nulls() if series.null_count() else series
+    return bool(np.isfinite(known.to_numpy()).all())
+
+
+def _all_among(series: pl.Series, choices: tuple[str, ...]) -> bool:
+    found = series.cast(pl.Enum(choices), strict=False)
+    return found.null_count() == series.null_count()
 
 
 def _refuse(table: str, column: Column, bad: pl.Series, problem: str) -> None:

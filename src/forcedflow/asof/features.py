@@ -6,7 +6,7 @@ Reads the lake; nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from forcedflow import tables
 from forcedflow.asof.market import read_liquidations
 from forcedflow.econ_calendar import read_events
 from forcedflow.errors import NoDataError
-from forcedflow.features.grid import where
+from forcedflow.features.grid import chosen, known_ms
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.registry import WARM_UP_MS, build_features
 from forcedflow.features.table import STEP_MS, FeatureTable
@@ -91,31 +91,41 @@ def read_feature_inputs(
     # A row may be an hour older than the first moment at which it counts.
     first = start_ms - WARM_UP_MS - DAY_MS
 
-    def since(table: str, symbol: str, from_ms: int) -> pl.DataFrame:
+    def since(table: str, symbol: str, from_ms: int, price_type: str | None) -> pl.DataFrame:
         return lake.read(
-            table, venue=instrument.venue, symbol=symbol, start_ms=from_ms, available_by_ms=at_ms
+            table,
+            venue=instrument.venue,
+            symbol=symbol,
+            start_ms=from_ms,
+            available_by_ms=at_ms,
+            price_type=price_type,
         )
 
-    def rows(table: str, symbol: str = instrument.symbol) -> pl.DataFrame:
+    def rows(
+        table: str, symbol: str = instrument.symbol, prices: Sequence[str | None] = (None,)
+    ) -> list[pl.DataFrame]:
         reach = None if reach_ms is None else reach_ms.get(table)
         if reach is not None:
-            near = since(table, symbol, at_ms - reach)
-            if near.height:
+            near = [since(table, symbol, at_ms - reach, price) for price in prices]
+            if any(part.height for part in near):
                 return near
-        return since(table, symbol, first)
+        return [since(table, symbol, first, price) for price in prices]
 
-    klines, spot = rows("klines"), rows("klines", f"{instrument.base}/{instrument.quote}")
+    last, mark = rows("klines", prices=("last", "mark"))
+    (spot,) = rows("klines", f"{instrument.base}/{instrument.quote}", ("spot",))
+    (open_interest,), (funding,) = rows("open_interest"), rows("funding")
+    (ratios,), (bands,) = rows("long_short_ratio"), rows("depth_bands")
     return FeatureInputs(
         instrument=instrument,
         at_ms=at_ms,
-        trade_klines=where(klines, "price_type", "last"),
-        mark_klines=where(klines, "price_type", "mark"),
-        spot_klines=where(spot, "price_type", "spot"),
-        open_interest=rows("open_interest"),
-        funding=rows("funding"),
-        long_short_ratio=rows("long_short_ratio"),
+        trade_klines=last,
+        mark_klines=mark,
+        spot_klines=spot,
+        open_interest=open_interest,
+        funding=funding,
+        long_short_ratio=ratios,
         liquidation_totals=read_liquidation_totals(lake, instrument, first, at_ms),
-        depth_bands=last_of_steps(rows("depth_bands")),
+        depth_bands=last_of_steps(bands),
         calendar_events=read_events(lake, at_ms, first, at_ms + _SCHEDULED_MS),
     )
 
@@ -182,8 +192,13 @@ def totals_of_prints(prints: pl.DataFrame, at_ms: int) -> pl.DataFrame:
 def last_of_steps(bands: pl.DataFrame) -> pl.DataFrame:
     """Return depth bands with the last of each distance in every step of the feature grid."""
     # Half a minute apart, they would be ten times as many as are looked at.
-    step = bands.with_columns(step=_end_of_step("available_time"))
-    return step.unique(["distance_pct", "step"], keep="last", maintain_order=True).drop("step")
+    distances, distance = np.unique(bands["distance_pct"].to_numpy(), return_inverse=True)
+    place = -(-known_ms(bands) // STEP_MS) * distances.size + distance
+    # They stand nearly in this order; of those of one place the last stays last.
+    order = np.argsort(place, kind="stable")
+    is_last = np.ones(place.size, dtype=np.bool_)
+    is_last[order[:-1]] = np.diff(place[order]) > 0
+    return chosen(bands, is_last)
 
 
 def _end_of_step(column: str) -> pl.Expr:

@@ -10,24 +10,30 @@ for; from then on rows are added by whoever stores them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from forcedflow import tables
+from forcedflow.features.grid import event_ms, known_ms, where
 from forcedflow.store import Lake
 from forcedflow.store.merge import Merge, apply, merge
 from forcedflow.store.parts import row_order
-from forcedflow.units import I8
+from forcedflow.units import DAY_MS, I8
 
 WHOLE_TABLES: Final = frozenset({"calendar_events"})
 """Tables that are asked for without a venue, and held as one series."""
 
 # Small frames weigh more than their rows: what came bar by bar is joined now and then.
 _MOST_CHUNKS: Final = 64
+
+# Bars of one price are also held apart, of the last days alone: whoever asks at every bar close
+# asks for a week of them, and to pick them out costs more than all else that is read.
+_NEAR_MS: Final = 14 * DAY_MS
 
 SeriesKey: TypeAlias = tuple[str, str | None, str | None]
 """Table, venue, symbol; the last two None where the whole table is one series."""
@@ -78,18 +84,17 @@ class HeldRows:
         start_ms: int | None = None,
         end_ms: int | None = None,
         available_by_ms: int | None = None,
+        price_type: str | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """Return rows as `forcedflow.store.Lake.read` does."""
+        wanted = start_ms, end_ms, available_by_ms, price_type
         if table in WHOLE_TABLES and venue is None and symbol is None:
-            found = self._get((table, None, None)).read(start_ms, end_ms, available_by_ms)
+            found = self._get((table, None, None)).read(*wanted)
         elif isinstance(venue, str) and isinstance(symbol, str):
-            found = self._get((table, venue, symbol)).read(start_ms, end_ms, available_by_ms)
+            found = self._get((table, venue, symbol)).read(*wanted)
         elif isinstance(venue, str) and symbol is not None:
-            parts = [
-                self._get((table, venue, name)).read(start_ms, end_ms, available_by_ms)
-                for name in symbol
-            ]
+            parts = [self._get((table, venue, name)).read(*wanted) for name in symbol]
             found = pl.concat(parts).sort(row_order(table))
         else:
             raise ValueError(f"{table}: rows are held by one venue and its symbols")
@@ -139,15 +144,17 @@ class HeldRows:
             One per series that is held and holds something else now.
         """
         changes: list[Change] = []
+        asked_for = {table for table, _, _ in self._held}
         for table, frame in rows.items():
-            if table in WHOLE_TABLES:
-                self._add((table, None, None), frame, changes)
-                continue
-            for (venue, symbol), part in frame.partition_by(
-                "venue", "symbol", as_dict=True
-            ).items():
-                self._names.add((table, str(venue), str(symbol)))
-                self._add((table, str(venue), str(symbol)), part, changes)
+            if table not in WHOLE_TABLES:
+                names = frame.select("venue", "symbol").unique().iter_rows()
+                self._names |= {(table, venue, symbol) for venue, symbol in names}
+            if table not in asked_for:
+                continue  # whoever asks for it finds these rows in the lake
+            for key, part in _by_series(table, frame):
+                told = self._held[key].add(part) if key in self._held else None
+                if told is not None:
+                    changes.append(Change(table, key[1] or "", key[2] or "", *told))
         return changes
 
     def read_again(self, since_ms: int) -> dict[str, pl.DataFrame]:
@@ -171,14 +178,6 @@ class HeldRows:
                 found.setdefault(table, []).append(rows)
         return {table: pl.concat(parts) for table, parts in found.items()}
 
-    def _add(self, key: SeriesKey, rows: pl.DataFrame, changes: list[Change]) -> None:
-        held = self._held.get(key)
-        if held is None or rows.is_empty():
-            return  # nobody asked for it yet; whoever does finds these rows in the lake
-        told = held.add(tables.check(key[0], rows))
-        if told is not None:
-            changes.append(Change(key[0], key[1] or "", key[2] or "", *told))
-
     def _get(self, key: SeriesKey) -> _Series:
         held = self._held.get(key)
         if held is None:
@@ -195,16 +194,27 @@ class _Series:
         self._table = table
         self._rows = rows.rechunk()
         self._n = rows.height
-        self._event = _times(rows, "event_time")
-        self._known = _times(rows, "available_time")
+        self._event = event_ms(rows).copy()
+        self._known = known_ms(rows).copy()
         # Of rows up to each: when all of them were known.
         self._all_known = np.maximum.accumulate(self._known)
         self._is_early = bool((self._known < self._event).any())
+        self._of_price: dict[str, tuple[int, _Series]] = {}
         self.longest_interval_ms = self._longest(rows)
 
     def read(
-        self, start_ms: int | None, end_ms: int | None, available_by_ms: int | None
+        self,
+        start_ms: int | None,
+        end_ms: int | None,
+        available_by_ms: int | None,
+        price_type: str | None = None,
     ) -> pl.DataFrame:
+        if price_type is not None:
+            near = self._near(price_type, start_ms)
+            if near is not None:
+                return near.read(start_ms, end_ms, available_by_ms)
+            rows = self.read(start_ms, end_ms, available_by_ms)
+            return where(rows, "price_type", price_type)
         event = self._event[: self._n]
         first = 0 if start_ms is None else int(np.searchsorted(event, start_ms))
         stop = self._n if end_ms is None else int(np.searchsorted(event, end_ms))
@@ -218,6 +228,18 @@ class _Series:
         if known.all():
             return self._rows[first:until]
         return self._rows[first:sure].vstack(self._rows[sure:until].filter(pl.Series(known)))
+
+    def _near(self, price_type: str, start_ms: int | None) -> _Series | None:
+        """Return bars of one price, held apart, None where they do not go back so far."""
+        near_ms = int(self._event[self._n - 1]) - _NEAR_MS if self._n else 0
+        from_ms, near = self._of_price.get(price_type, (near_ms, None))
+        if start_ms is None or start_ms < max(from_ms, near_ms):
+            return None
+        if near is None or from_ms < near_ms - _NEAR_MS:
+            first = int(np.searchsorted(self._event[: self._n], near_ms))
+            near = _Series(self._table, where(self._rows[first:], "price_type", price_type))
+            self._of_price[price_type] = near_ms, near
+        return near
 
     def newest_event_ms(self, at_ms: int) -> int | None:
         sure, until = self._split(at_ms)
@@ -237,28 +259,48 @@ class _Series:
         return int(told[0]) if told.size else None
 
     def add(self, rows: pl.DataFrame) -> tuple[int, int] | None:
-        order = row_order(self._table)
-        first_ms = int(_times(rows, "event_time").min())
-        first = int(np.searchsorted(self._event[: self._n], first_ms))
+        """Take in rows in the lake's order, no key twice; return what `_told` does."""
+        event = event_ms(rows)
+        first = int(np.searchsorted(self._event[: self._n], event[0]))
+        if first == self._n:
+            # All newer than what is held, as most rows of a feed are.
+            self._put(first, rows)
+            return int(event[0]), int(known_ms(rows).min())
         stored = self._rows[first:]
         change = merge(self._table, stored, rows)
-        fresh = pl.concat([change.added, change.replacing])
-        if fresh.is_empty():
+        if change.added.is_empty() and change.replacing.is_empty():
             return None
         told = self._told(stored, change)
-        after = (fresh if stored.is_empty() else apply(self._table, stored, change)).sort(order)
+        self._put(first, apply(self._table, stored, change).sort(row_order(self._table)))
+        return told
+
+    def _put(self, first: int, after: pl.DataFrame) -> None:
+        """Let rows from the first on be others, at least one."""
+        event, known = event_ms(after), known_ms(after)
         self._rows = self._rows[:first].vstack(after)
         if self._rows.n_chunks() > _MOST_CHUNKS:
             self._rows = self._rows.rechunk()
         self._n = first + after.height
-        self._event = _grown(self._event, first, _times(after, "event_time"))
-        self._known = _grown(self._known, first, _times(after, "available_time"))
         before = self._all_known[first - 1] if first else np.iinfo(np.int64).min
-        all_known = np.maximum(np.maximum.accumulate(self._known[first : self._n]), before)
+        all_known = np.maximum(np.maximum.accumulate(known), before)
+        self._event = _grown(self._event, first, event)
+        self._known = _grown(self._known, first, known)
         self._all_known = _grown(self._all_known, first, all_known)
-        self._is_early |= bool((self._known[first : self._n] < self._event[first : self._n]).any())
+        self._is_early |= bool((known < event).any())
         self.longest_interval_ms = max(self.longest_interval_ms, self._longest(after))
-        return told
+        for price_type, (from_ms, near) in tuple(self._of_price.items()):
+            if event[0] < from_ms:
+                del self._of_price[price_type]  # taken anew when it is next asked for
+            else:
+                near.put_from(int(event[0]), where(after, "price_type", price_type))
+
+    def put_from(self, start_ms: int, after: pl.DataFrame) -> None:
+        """Let rows of events from a moment on be others, or stay as they are where there are none.
+
+        For what is held apart: a merge takes no row away.
+        """
+        if after.height:
+            self._put(int(np.searchsorted(self._event[: self._n], start_ms)), after)
 
     def _told(self, stored: pl.DataFrame, change: Merge) -> tuple[int, int] | None:
         """Earliest event and available time of rows that say something else than before."""
@@ -274,7 +316,7 @@ class _Series:
         fresh = pl.concat(parts)
         if fresh.is_empty():
             return None
-        return int(_times(fresh, "event_time").min()), int(_times(fresh, "available_time").min())
+        return int(event_ms(fresh).min()), int(known_ms(fresh).min())
 
     def _split(self, at_ms: int) -> tuple[int, int]:
         """Rows before the first were all known by then; from the second on none was."""
@@ -291,8 +333,22 @@ class _Series:
         return int(longest) if isinstance(longest, int) else 0
 
 
-def _times(rows: pl.DataFrame, column: str) -> I8:
-    return rows[column].dt.epoch("ms").to_numpy().copy()
+def _by_series(table: str, frame: pl.DataFrame) -> Iterator[tuple[SeriesKey, pl.DataFrame]]:
+    """Yield rows of each series: no key twice, in the lake's order."""
+    checked = tables.check(table, frame)
+    # Once for all series together: each step costs as much for three rows as for a thousand.
+    rows = merge(table, checked.clear(), checked).added
+    if table in WHOLE_TABLES:
+        if rows.height:
+            yield (table, None, None), rows.sort(row_order(table))
+        return
+    rows = rows.sort("venue", "symbol", *row_order(table))
+    names = list(zip(rows["venue"].to_list(), rows["symbol"].to_list(), strict=True))
+    first = 0
+    for (venue, symbol), group in groupby(names):
+        stop = first + sum(1 for _ in group)
+        yield (table, venue, symbol), rows[first:stop]
+        first = stop
 
 
 def _grown(held: I8, first: int, after: I8) -> I8:

@@ -202,6 +202,7 @@ class Lake:
         start_ms: int | None = None,
         end_ms: int | None = None,
         available_by_ms: int | None = None,
+        price_type: str | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """Return stored rows, sorted by event time and then by the rest of the key.
@@ -219,6 +220,8 @@ class Lake:
             Rows with ``start_ms <= event_time < end_ms``. [UTC ms]
         available_by_ms : int, optional
             Rows with ``available_time <= available_by_ms``. [UTC ms]
+        price_type : str, optional
+            Bars of this price alone, of a table that says which.
         columns : sequence of str, optional
             Columns wanted, in this order; all of them by default.
 
@@ -236,6 +239,8 @@ class Lake:
         """
         wanted = _declared_columns(table, columns)
         filters = _filters(start_ms, end_ms, available_by_ms)
+        if price_type is not None:
+            filters.append(pl.col(*_declared_columns(table, ["price_type"])) == price_type)
         outdated: set[str] = set()
         while True:
             parts = self._parts(table, venue, symbol, start_ms, end_ms)

@@ -24,6 +24,7 @@ class RowSource(Protocol):
         start_ms: int | None = None,
         end_ms: int | None = None,
         available_by_ms: int | None = None,
+        price_type: str | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """Return rows sorted by event time and then by the rest of the key."""
