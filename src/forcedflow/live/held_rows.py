@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from forcedflow import tables
+from forcedflow.errors import SchemaError
 from forcedflow.features.grid import event_ms, known_ms, where
 from forcedflow.store import Lake
 from forcedflow.store.merge import Merge, apply, merge
@@ -210,6 +211,8 @@ class _Series:
         price_type: str | None = None,
     ) -> pl.DataFrame:
         if price_type is not None:
+            if "price_type" not in self._rows.columns:
+                raise SchemaError(self._table, "price_type", "no such column")
             near = self._near(price_type, start_ms)
             if near is not None:
                 return near.read(start_ms, end_ms, available_by_ms)

@@ -66,12 +66,11 @@ def judged(value: F8, threshold: F8, is_known: Bools, is_on: Bools, risk: I8 | i
     Judged
     """
     on = is_known & is_on
-    return Judged(
-        value=value,
-        threshold=threshold,
-        verdict=np.where(is_known, np.where(on, ON, OFF), UNKNOWN).astype(np.int8),
-        direction=np.where(on, risk, NONE).astype(np.int8),
-    )
+    verdict = np.full(on.size, OFF, dtype=np.int8)
+    verdict[on] = ON
+    verdict[~is_known] = UNKNOWN
+    direction = np.where(on, np.asarray(risk, dtype=np.int8), np.int8(NONE))
+    return Judged(value=value, threshold=threshold, verdict=verdict, direction=direction)
 
 
 class Judge(Protocol):
