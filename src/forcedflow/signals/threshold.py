@@ -67,7 +67,8 @@ def newest_quantile(column: F8, share: float) -> F8:
     if known.size >= steps(LEAST_RANKED_MS):
         # Halves go away from zero, unlike Python's own rounding.
         place = int(share * (known.size - 1) + 0.5)
-        found[-1] = np.partition(known, place)[place] + 0.0
+        known.partition(place)
+        found[-1] = known[place] + 0.0
     return found
 
 
