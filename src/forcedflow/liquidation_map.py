@@ -182,12 +182,16 @@ class LiquidationMap:
         s = SIDES.index(side)
         atoms = self.ladder.atoms
         held = self.ladder.standing_by_atom(side)
+        # In place: a fresh array of atoms times bins costs more than the product.
+        by_atom_usd = self.ladder.by_atom(grid, side)
+        by_atom_usd *= self.scale[-1, s]
+        by_atom_usd *= grid.prices
         informed = np.zeros(atoms.size) if self.weights is None else self.weights.informed[s]
         events = np.full(atoms.size, np.inf) if self.weights is None else self.weights.events[s]
         return SideMass(
             side=side,
             grid=grid,
-            by_atom_usd=self.ladder.by_atom(grid, side) * self.scale[-1, s] * grid.prices,
+            by_atom_usd=by_atom_usd,
             held_share=held / held.sum() if held.sum() > 0 else np.zeros(atoms.size),
             events=events,
             informed=informed,

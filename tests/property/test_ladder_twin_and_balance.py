@@ -89,6 +89,36 @@ def test_a_ladder_with_shares_of_its_own_per_side_equals_its_readable_twin(
 
 
 @FEW
+@given(
+    markets.bars(most=20),
+    markets.atoms(),
+    SEEDS,
+    st.integers(1, 9),
+    st.integers(-3000, 3000),
+    st.integers(1, 400),
+)
+def test_a_window_of_any_place_and_step_shows_what_the_readable_twin_holds_there(
+    bars, atoms, contracts, step, away, size
+):
+    flows = markets.flows_for(bars, atoms)
+    ladder = _ladder(atoms, bars, contracts)
+    twin = readable.ReadableLadder(atoms, WIDTH)
+    if contracts is not None:
+        twin.seed(float(contracts), float(bars.close[0]))
+    ladder.replay(bars, flows)
+    readable.replay(twin, bars, flows)
+    middle = math.floor(math.log(100.0) / WIDTH)
+    grid = PriceGrid(WIDTH, (middle + away) // step * step, size, step)
+    for side in SIDES:
+        held = twin.profile(grid, side, len(BANDS))
+        scale = ladder.ledger(side).added + 1.0
+        by_atom = ladder.by_atom(grid, side)
+        of_bands = [by_atom[atoms.band_of == band].sum(axis=0) for band in range(len(BANDS))]
+        _close(of_bands, held, scale)
+        _close(ladder.profile(grid, side), held, scale)
+
+
+@FEW
 @given(markets.bars(most=30), markets.atoms(), SEEDS, st.integers(1, 7))
 def test_a_picture_shows_what_the_readable_twin_holds_at_each_columns_end(
     bars, atoms, contracts, step

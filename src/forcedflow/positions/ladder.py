@@ -266,20 +266,15 @@ class LiquidationLadder:
         ndarray, shape (bands, grid.size)
             Contracts. [base coins]
         """
-        mass = self._mass(side)
-        target, inside = self._shown(grid, side)
+        shown = self._shown(grid, side)
         out = np.zeros((len(BANDS), grid.size))
-        if not inside.any():
+        if shown.target.size == 0:
             return out
-        factor = self._factor(weight)
-        # What lies inside is one run of bins; a year of moments has no time for the others.
-        first = int(np.argmax(inside))
-        stop = first + int(np.count_nonzero(inside))
-        shown = target[first:stop]
+        mass, factor = self._mass(side), self._factor(weight)
         for band in range(len(BANDS)):
             members = np.flatnonzero(self.atoms.band_of == band)
-            total = factor[members] @ mass[members, first:stop]
-            out[band] = np.bincount(shown, total, grid.size)
+            total = factor[members] @ mass[members, shown.bins]
+            out[band] = np.bincount(shown.target, total, grid.size)
         return out
 
     def by_atom(self, grid: PriceGrid, side: Side) -> F8x2:
@@ -290,15 +285,18 @@ class LiquidationLadder:
         ndarray, shape (atoms, grid.size)
             Contracts; what stands outside the window is left out. [base coins]
         """
-        mass = self._mass(side)
-        target, inside = self._shown(grid, side)
-        kept = target[inside]
+        shown = self._shown(grid, side)
         out = np.zeros((self.atoms.size, grid.size))
-        # Bins of the lattice that one bin of the window joins are neighbours.
-        if kept.size:
-            first = np.flatnonzero(np.diff(kept, prepend=-1))
-            joined = np.add.reduceat(mass[:, inside], first, axis=1)
-            out[:, kept[first]] = joined * self._factor(None)[:, None]
+        if shown.target.size == 0:
+            return out
+        mass, factor = self._mass(side)[:, shown.bins], self._factor(None)[:, None]
+        lit = out[:, int(shown.target[0]) : int(shown.target[-1]) + 1]
+        if grid.step == 1:
+            np.multiply(mass, factor, out=lit)
+        else:
+            # Bins of the lattice that one bin of the window joins are neighbours.
+            first = np.flatnonzero(np.diff(shown.target, prepend=-1))
+            np.multiply(np.add.reduceat(mass, first, axis=1), factor, out=lit)
         return out
 
     def standing_by_atom(self, side: Side) -> F8:
@@ -347,14 +345,14 @@ class LiquidationLadder:
     def _mass(self, side: Side) -> F8x2:
         return self._long if side == "long" else self._short
 
-    def _shown(
-        self, grid: PriceGrid, side: Side
-    ) -> tuple[I8, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-        """Bin of the window that shows each bin of the lattice, and whether it lies inside."""
+    def _shown(self, grid: PriceGrid, side: Side) -> _Shown:
+        """Return which bins of the lattice a window shows; they are neighbours."""
         down, up = _whole_bins(self._funding / self.width)
-        bins = np.arange(self._long.shape[1]) + self._first + (down if side == "long" else up)
-        target: I8 = (bins - grid.first) // grid.step
-        return target, (target >= 0) & (target < grid.size)
+        shift = self._first + int(down if side == "long" else up)
+        first = min(max(grid.first - shift, 0), self._long.shape[1])
+        stop = min(max(grid.stop - shift, first), self._long.shape[1])
+        target = (np.arange(first, stop) + shift - grid.first) // grid.step
+        return _Shown(slice(first, stop), target)
 
     def _factor(self, weight: F8 | None) -> F8:
         growth: F8 = self._growth[self.atoms.class_of]
@@ -446,6 +444,14 @@ class LiquidationLadder:
             raise AssertionError(f"{outside} levels fell outside the ladder's window")
         if design is not None:
             design[:, :, cut] = part
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Bins of the lattice that lie in a window, and the window's bin that shows each."""
+
+    bins: slice
+    target: I8
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,8 +325,10 @@ def gamma_quantile(mean: F8, deviation: F8, probability: float) -> F8:
     ----------
     .. [1] Wilson and Hilferty, The distribution of chi-square, PNAS 17 (1931) 684.
     """
-    shape = np.full(mean.shape, np.inf)
     spread = deviation > 0
+    if not spread.any():  # nothing to invert where nothing was learned
+        return mean.copy()
+    shape = np.full(mean.shape, np.inf)
     shape[spread] = (mean[spread] / deviation[spread]) ** 2
     scaled = np.ones(mean.shape)
     wide = shape >= _CUBE_ROOT_FROM
