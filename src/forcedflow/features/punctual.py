@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from forcedflow.features.grid import event_ms, known_ms
+from forcedflow.features.grid import chosen, event_ms, known_ms
 from forcedflow.features.table import STEP_MS
 from forcedflow.liquidation_map import Market
 from forcedflow.units import I8
@@ -34,26 +34,24 @@ def punctual(market: Market) -> Market:
     Market
         The same in all else. Of observations of one time the first told counts.
     """
-    rows = (
-        market.open_interest.sort("available_time", maintain_order=True)
-        .unique("event_time", keep="first", maintain_order=True)
-        .sort("event_time")
-    )
-    taken = _moments(rows)
-    # The earliest moment at which anything newer was taken.
-    newer = np.append(np.minimum.accumulate(taken[::-1])[::-1][1:], np.iinfo(np.int64).max)
-    rows = rows.filter(pl.Series(taken <= newer))
+    rows = market.open_interest
     event, taken = event_ms(rows), _moments(rows)
+    order = np.lexsort((known_ms(rows), event))
+    first_told = order[np.append(True, np.diff(event[order]) > 0)[: order.size]]
+    # The earliest moment at which anything newer was taken.
+    newer = np.minimum.accumulate(taken[first_told][::-1])[::-1]
+    kept = first_told[taken[first_told] <= np.append(newer[1:], np.iinfo(np.int64).max)]
+    event, taken = event[kept], taken[kept]
 
     def in_time(frame: pl.DataFrame) -> pl.DataFrame:
         bar = np.searchsorted(event, event_ms(frame), side="left")
         # What no bar holds yet is left as it is.
         until = np.append(taken, np.iinfo(np.int64).max)[bar]
-        return frame.filter(pl.Series(known_ms(frame) <= until, dtype=pl.Boolean))
+        return chosen(frame, known_ms(frame) <= until)
 
     return replace(
         market,
-        open_interest=rows,
+        open_interest=rows if _is_all(kept, rows.height) else rows[kept],
         mark_klines=in_time(market.mark_klines),
         trade_klines=in_time(market.trade_klines),
         funding=in_time(market.funding),
@@ -77,6 +75,10 @@ def taken_ms(open_interest: pl.DataFrame, end_ms: I8) -> I8:
     """
     moments: I8 = _moments(open_interest)[np.searchsorted(event_ms(open_interest), end_ms)]
     return moments
+
+
+def _is_all(kept: I8, height: int) -> bool:
+    return kept.size == height and bool((np.diff(kept) == 1).all())
 
 
 def _moments(rows: pl.DataFrame) -> I8:

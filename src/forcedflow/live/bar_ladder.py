@@ -122,7 +122,7 @@ class BarLadder:
         self._sigma_day = float(np.sqrt(rate[-1:] * DAY_MS)[0])
         self._flows: Flows = flows
         for name in _COLUMNS:
-            self._columns[name] = _grown(self._columns[name], self._n, getattr(bars, name))
+            self._columns[name] = grown(self._columns[name], self._n, getattr(bars, name))
         self._n += bars.size
 
     def mapped(self, market: Market, flows: Flows | None = None) -> LiquidationMap:
@@ -172,7 +172,8 @@ def same_bars(first: Bars, second: Bars) -> bool:
     )
 
 
-def _grown(held: np.ndarray[Any, Any], n: int, more: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def grown(held: np.ndarray[Any, Any], n: int, more: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return ``n`` values with more behind them, in the same place where there is room left."""
     size = n + more.size
     if size > held.size:
         roomy = np.empty(size + size // 8 + 64, dtype=held.dtype)

@@ -104,7 +104,7 @@ class KnownLadder:
         held = built.bars
         first = int(np.searchsorted(held.end_ms, told_ms))
         try:
-            found = bars_after(self._source, held, first, at_ms, punctually=False)
+            found, _ = bars_after(self._source, held, first, at_ms, punctually=False)
         except NoDataError:
             return first == held.size
         again = held.size - first

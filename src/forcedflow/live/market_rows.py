@@ -132,7 +132,9 @@ class MarketRows:
         return own and change.table in (*BAR_TABLES, "leverage_brackets")
 
 
-def bars_after(source: MarketRows, held: Bars, first: int, at_ms: int, *, punctually: bool) -> Bars:
+def bars_after(
+    source: MarketRows, held: Bars, first: int, at_ms: int, *, punctually: bool
+) -> tuple[Bars, Market]:
     """Return bars from one on, as of a moment, those not held yet included.
 
     Parameters
@@ -147,6 +149,12 @@ def bars_after(source: MarketRows, held: Bars, first: int, at_ms: int, *, punctu
     punctually : bool
         Whether of rows that were told in time alone.
 
+    Returns
+    -------
+    bars : Bars
+    market : Market
+        The rows that they are made of.
+
     Raises
     ------
     NoDataError
@@ -158,12 +166,14 @@ def bars_after(source: MarketRows, held: Bars, first: int, at_ms: int, *, punctu
         else int(held.end_ms[first] - held.elapsed_ms[first])
     )
     market = source.tail(held, first, at_ms)
-    found = _after(bars_of(punctual(market) if punctually else market), opened)
+    market = punctual(market) if punctually else market
+    found = _after(bars_of(market), opened)
     if np.isin(found.volume_source, _FROM_HISTORY).any():
         # The mean turnover of a month is summed from the beginning of history.
         market = source.whole(at_ms)
-        found = _after(bars_of(punctual(market) if punctually else market), opened)
-    return found
+        market = punctual(market) if punctually else market
+        found = _after(bars_of(market), opened)
+    return found, market
 
 
 def _after(bars: Bars, opened_ms: int) -> Bars:

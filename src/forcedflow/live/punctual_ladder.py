@@ -23,7 +23,7 @@ from forcedflow.features.punctual import punctual, taken_ms
 from forcedflow.features.venue_alignment import Marks
 from forcedflow.forecast.reach import reach_reader
 from forcedflow.liquidation_map import LiquidationMap
-from forcedflow.live.bar_ladder import BarLadder, Terms
+from forcedflow.live.bar_ladder import BarLadder, Terms, grown
 from forcedflow.live.held_rows import Change
 from forcedflow.live.market_rows import MarketRows, bars_after, bars_of
 from forcedflow.pipeline import DepthAt
@@ -60,6 +60,8 @@ class PunctualLadder:
     def __init__(self, source: MarketRows, *, with_shocks: bool) -> None:
         self._source, self._with_shocks = source, with_shocks
         self._built: BarLadder | None = None
+        # The moment at which each of its bars was taken, with room for more.
+        self._taken: I8 = np.zeros(0, dtype=np.int64)
         self._terms: Terms | None = None
         self._origin_ms: int | None = None
         self._at_ms = -1
@@ -133,18 +135,18 @@ class PunctualLadder:
         # Every venue of a coin asks for the same.
         if self._marks is None or self._marks[0] != (since_ms, at_ms):
             self._advance(at_ms, at_ms)
-            self._marks = (since_ms, at_ms), self._read_marks(since_ms, at_ms)
+            self._marks = (since_ms, at_ms), self._read_marks(since_ms)
         return self._marks[1]
 
-    def _read_marks(self, since_ms: int, at_ms: int) -> Marks:
+    def _read_marks(self, since_ms: int) -> Marks:
         if self._built is None:
             none = np.zeros(0, dtype=np.int64)
             return Marks(none, np.zeros(0), none)
         bars = self._built.bars
         first = min(int(np.searchsorted(bars.end_ms, since_ms)), bars.size - 1)
+        taken = self._taken[first : bars.size]
         bars = bars.cut(first, bars.size)
-        told = punctual(self._source.tail(bars, 0, at_ms)).open_interest
-        return Marks(bars.end_ms.copy(), bars.close.copy(), taken_ms(told, bars.end_ms))
+        return Marks(bars.end_ms.copy(), bars.close.copy(), taken.copy())
 
     def forget(self, before_ms: int) -> None:
         """Let go of what was read before a moment; asking again replays history. [UTC ms]"""
@@ -172,16 +174,23 @@ class PunctualLadder:
                 self._ahead = bars, taken, at_ms
                 if stop:
                     self._built = BarLadder(market, bars.cut(0, stop), with_births=False)
+                    self._taken = taken[:stop].copy()
                 return
             if self._ahead is not None and moment_ms <= self._ahead[2]:
                 bars, taken, _ = self._ahead
-                built.grow(bars.cut(built.size, int(np.searchsorted(taken, moment_ms, "right"))))
+                stop = int(np.searchsorted(taken, moment_ms, "right"))
+                self._take_in(built, bars.cut(built.size, stop), taken[built.size : stop])
                 return
             self._ahead = None
             bars = built.bars
-            built.grow(bars_after(self._source, bars, bars.size, moment_ms, punctually=True))
+            found, market = bars_after(self._source, bars, bars.size, moment_ms, punctually=True)
+            self._take_in(built, found, taken_ms(market.open_interest, found.end_ms))
         except NoDataError:
             return  # no bar yet, or none more
+
+    def _take_in(self, built: BarLadder, bars: Bars, taken: I8) -> None:
+        self._taken = grown(self._taken, built.size, taken)
+        built.grow(bars)
 
     def _read(self, moment_ms: int, at_ms: int) -> HourlyRead | None:
         built = self._built

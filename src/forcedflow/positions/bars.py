@@ -10,6 +10,7 @@ one long bar rather than invented short ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -144,7 +145,7 @@ def build_bars(
 
 def _observations(open_interest: pl.DataFrame, mark_klines: pl.DataFrame) -> tuple[I8, F8, F8]:
     """Open interest with a mark price: value ÷ contracts, else the mark kline closing then."""
-    event = open_interest["event_time"].dt.epoch("ms").to_numpy()
+    event = _event_ms(open_interest)
     held, value = (
         open_interest[name].to_numpy().astype(np.float64)
         for name in ("open_interest", "open_interest_usd")
@@ -165,7 +166,7 @@ def _observations(open_interest: pl.DataFrame, mark_klines: pl.DataFrame) -> tup
 
 def _closes(mark_klines: pl.DataFrame) -> tuple[I8, F8]:
     """When mark klines close and where, the finest of those that close together."""
-    event = mark_klines["event_time"].dt.epoch("ms").to_numpy()
+    event = _event_ms(mark_klines)
     order = np.lexsort((mark_klines["interval_ms"].to_numpy(), event))
     closed, first = np.unique(event[order], return_index=True)
     return closed, mark_klines["close"].to_numpy()[order[first]]
@@ -177,15 +178,17 @@ def _mark_range(
     """Lowest and highest mark of each bar; two closes bound it where no klines are held."""
     low, high = np.minimum(mark[:-1], mark[1:]), np.maximum(mark[:-1], mark[1:])
     covered = np.zeros(low.size, dtype=np.bool_)
-    elapsed = np.diff(end)
+    bar, inside = _bar_of(end, _event_ms(mark_klines))
+    length, lowest, highest = (
+        mark_klines[name].to_numpy()[inside] for name in ("interval_ms", "low", "high")
+    )
+    short = length < 2 * np.diff(end)[bar]
     # The finest klines that end inside a bar, bar by bar: what later data hold in other intervals
     # must not change an earlier bar.
-    for interval in sorted(mark_klines["interval_ms"].unique()):
-        rows = mark_klines.filter(pl.col("interval_ms") == interval)
-        bar, inside = _bar_of(end, rows["event_time"].dt.epoch("ms").to_numpy())
-        fits = (interval < 2 * elapsed[bar]) & ~covered[bar]
-        np.minimum.at(low, bar[fits], rows["low"].to_numpy()[inside][fits])
-        np.maximum.at(high, bar[fits], rows["high"].to_numpy()[inside][fits])
+    for interval in np.unique(length):
+        fits = (length == interval) & short & ~covered[bar]
+        np.minimum.at(low, bar[fits], lowest[fits])
+        np.maximum.at(high, bar[fits], highest[fits])
         covered[bar[fits]] = True
     return low, high, covered
 
@@ -197,55 +200,82 @@ def _bar_of(end: I8, event: I8) -> tuple[I8, np.ndarray[tuple[int], np.dtype[np.
     return position[inside] - 1, inside
 
 
+def _event_ms(rows: pl.DataFrame) -> I8:
+    # Straight from the column: frames of a few rows are many, and an expression costs more.
+    times: I8 = rows["event_time"].to_numpy().astype("datetime64[ms]", copy=False).view(np.int64)
+    return times
+
+
+@dataclass(frozen=True, slots=True)
+class _Traded:
+    """Klines of one length that know their volume, in the order of their ends."""
+
+    end_ms: I8
+    volume: F8
+    bought: F8
+
+
+def _traded(trade_klines: pl.DataFrame) -> Iterator[tuple[int, _Traded]]:
+    """Klines that know their volume, by length, the finest first."""
+    event, length = _event_ms(trade_klines), trade_klines["interval_ms"].to_numpy()
+    volume, bought = (
+        trade_klines[name].to_numpy().astype(np.float64) for name in ("volume", "taker_buy_volume")
+    )
+    known = trade_klines["volume"].is_not_null().to_numpy()
+    for interval in np.unique(length[known]).tolist():
+        rows = np.flatnonzero(known & (length == interval))
+        rows = rows[np.argsort(event[rows], kind="stable")]
+        yield interval, _Traded(event[rows], volume[rows], bought[rows])
+
+
 def _volume(end: I8, oi: F8, trade_klines: pl.DataFrame) -> tuple[F8, F8, I8]:
     n = end.size - 1
     elapsed = np.diff(end)
     volume = np.full(n, np.nan)
     share = np.full(n, np.nan)
     source = np.full(n, VOLUME_SOURCES.index("missing"))
-    known = trade_klines.filter(pl.col("volume").is_not_null())
-    for interval in sorted(known["interval_ms"].unique()):
-        rows = known.filter(pl.col("interval_ms") == interval).sort("event_time")
+    for interval, rows in _traded(trade_klines):
         # Bar by bar, never by the usual bar: later bars of another length change no earlier one.
         holds = elapsed >= interval
-        for fits, (found, bought), name in (
-            (holds, _own_volume(end, rows), "bar"),
-            (~holds, _coarse_volume(end, rows, int(interval)), "coarser bar"),
+        for fits, told_by, name in (
+            (holds, _own_volume, "bar"),
+            (~holds, _coarse_volume, "coarser bar"),
         ):
-            fill = fits & np.isnan(volume) & ~np.isnan(found)
-            volume[fill], share[fill] = found[fill], bought[fill]
-            source[fill] = VOLUME_SOURCES.index(name)
-    turnover = _trailing_turnover(end, oi, volume)
-    fill = np.isnan(volume) & ~np.isnan(turnover)
-    volume[fill] = turnover[fill] * oi[1:][fill] * elapsed[fill] / DAY_MS
-    source[fill] = VOLUME_SOURCES.index("trailing turnover")
+            fits = fits & np.isnan(volume)
+            if fits.any():
+                found, bought = told_by(end, rows, interval)
+                fill = fits & ~np.isnan(found)
+                volume[fill], share[fill] = found[fill], bought[fill]
+                source[fill] = VOLUME_SOURCES.index(name)
+    unknown = np.isnan(volume)
+    if unknown.any():
+        turnover = _trailing_turnover(end, oi, volume)
+        fill = unknown & ~np.isnan(turnover)
+        volume[fill] = turnover[fill] * oi[1:][fill] * elapsed[fill] / DAY_MS
+        source[fill] = VOLUME_SOURCES.index("trailing turnover")
     return volume, share, source
 
 
-def _own_volume(end: I8, rows: pl.DataFrame) -> tuple[F8, F8]:
+def _own_volume(end: I8, rows: _Traded, interval: int) -> tuple[F8, F8]:
     """Sum of klines that end inside each bar; only where they cover all of it."""
     n = end.size - 1
-    bar, inside = _bar_of(end, rows["event_time"].dt.epoch("ms").to_numpy())
-    amount = rows["volume"].to_numpy()[inside]
-    bought = rows["taker_buy_volume"].fill_null(np.nan).to_numpy()[inside]
-    length = rows["interval_ms"].to_numpy()[inside]
-    total: F8 = np.bincount(bar, amount, n).astype(np.float64)
-    taker: F8 = np.bincount(bar, bought, n).astype(np.float64)
-    whole = np.bincount(bar, length, n) >= np.diff(end)
+    bar, inside = _bar_of(end, rows.end_ms)
+    total: F8 = np.bincount(bar, rows.volume[inside], n).astype(np.float64)
+    taker: F8 = np.bincount(bar, rows.bought[inside], n).astype(np.float64)
+    whole = np.bincount(bar, minlength=n) * interval >= np.diff(end)
     total[~whole] = np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(total > 0, taker / total, np.nan)
     return total, share
 
 
-def _coarse_volume(end: I8, rows: pl.DataFrame, interval: int) -> tuple[F8, F8]:
+def _coarse_volume(end: I8, rows: _Traded, interval: int) -> tuple[F8, F8]:
     """Rate of the last kline finished by the end of each bar, unless it is stale."""
-    closed = rows["event_time"].dt.epoch("ms").to_numpy()
+    closed = rows.end_ms
     last = np.searchsorted(closed, end[1:], side="right") - 1
     fresh = (last >= 0) & (end[1:] - closed[np.maximum(last, 0)] <= interval + _STALE_KLINE_MS)
     last = np.maximum(last, 0)
-    amount = rows["volume"].to_numpy()[last]
-    bought = rows["taker_buy_volume"].fill_null(np.nan).to_numpy()[last]
+    amount, bought = rows.volume[last], rows.bought[last]
     volume = np.where(fresh, amount * np.diff(end) / interval, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(fresh & (amount > 0), bought / amount, np.nan)
@@ -268,8 +298,8 @@ def _trailing_turnover(end: I8, oi: F8, volume: F8) -> F8:
 
 
 def _funding_per_bar(end: I8, funding: pl.DataFrame) -> F8:
-    settled = funding.filter(pl.col("kind") == "settled")
-    bar, inside = _bar_of(end, settled["event_time"].dt.epoch("ms").to_numpy())
-    rates = settled["funding_rate"].to_numpy()[inside]
+    settled = (funding["kind"] == "settled").to_numpy()
+    bar, inside = _bar_of(end, _event_ms(funding)[settled])
+    rates = funding["funding_rate"].to_numpy()[settled][inside]
     summed: F8 = np.bincount(bar, rates, end.size - 1).astype(np.float64)
     return summed
