@@ -241,10 +241,10 @@ def _volume(end: I8, oi: F8, trade_klines: pl.DataFrame) -> tuple[F8, F8, I8]:
             (holds, _own_volume, "bar"),
             (~holds, _coarse_volume, "coarser bar"),
         ):
-            fits = fits & np.isnan(volume)
-            if fits.any():
+            untold = fits & np.isnan(volume)
+            if untold.any():
                 found, bought = told_by(end, rows, interval)
-                fill = fits & ~np.isnan(found)
+                fill = untold & ~np.isnan(found)
                 volume[fill], share[fill] = found[fill], bought[fill]
                 source[fill] = VOLUME_SOURCES.index(name)
     unknown = np.isnan(volume)
