@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
+from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
@@ -68,6 +69,9 @@ class Bracket:
         450.0
         """
         return notional * self.maintenance_margin_rate - self.maintenance_amount
+
+
+_FIGURES: Final = tuple(field.name for field in fields(Bracket))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,32 +251,20 @@ def schedules_from_table(frame: pl.DataFrame) -> tuple[BracketSchedule, ...]:
     ValueError
         If the brackets of one schedule leave a gap, overlap or are out of range.
     """
-    keys = ["venue", "symbol", "event_time"]
-    ordered = frame.sort([*keys, "bracket"])
-    schedules: list[BracketSchedule] = []
-    for group in ordered.partition_by(keys, maintain_order=True):
-        brackets = tuple(
-            Bracket(*row)
-            for row in group.select(
-                "notional_floor",
-                "notional_cap",
-                "max_leverage",
-                "maintenance_margin_rate",
-                "maintenance_amount",
-            ).iter_rows()
-        )
-        head = group.with_columns(pl.col("event_time").dt.epoch("ms")).row(0, named=True)
-        schedules.append(
-            BracketSchedule(
-                head["venue"],
-                head["symbol"],
-                head["event_time"],
-                brackets,
-                head["source"],
-                unit=size_unit(head["symbol"]),
-            )
-        )
-    return tuple(schedules)
+    # Plain rows: a schedule is a handful of them, asked for at every bar close.
+    days = frame["event_time"].dt.epoch("ms").to_list()
+    keys = zip(frame["venue"].to_list(), frame["symbol"].to_list(), days, strict=True)
+    rows = zip(*(frame[name].to_list() for name in ("bracket", "source", *_FIGURES)), strict=True)
+    ordered = sorted(zip(keys, rows, strict=True), key=lambda one: (*one[0], one[1][0]))
+    return tuple(
+        _stored_schedule(key, [row for _, row in group])
+        for key, group in groupby(ordered, key=lambda one: one[0])
+    )
+
+
+def _stored_schedule(key: tuple[str, str, int], rows: Sequence[tuple[Any, ...]]) -> BracketSchedule:
+    brackets = tuple(Bracket(*figures) for _, _, *figures in rows)
+    return BracketSchedule(*key, brackets, rows[0][1], unit=size_unit(key[1]))
 
 
 def schedule_as_of(
