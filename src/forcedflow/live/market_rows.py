@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 from forcedflow.asof.market import HISTORY_DAYS, read_market, read_rule, read_schedule
-from forcedflow.features.grid import where
 from forcedflow.features.punctual import punctual
 from forcedflow.instruments import Instrument
 from forcedflow.liquidation_map import Market
@@ -98,21 +98,25 @@ class MarketRows:
         )
         longest = self.rows.longest_interval_ms("klines", venue, symbol)
         start = opened - longest - _KLINE_REACH_MS
-        found = {
-            table: self.rows.read(
-                table, venue=venue, symbol=symbol, start_ms=start, available_by_ms=at_ms
+
+        def read(table: str, price_type: str | None = None) -> pl.DataFrame:
+            return self.rows.read(
+                table,
+                venue=venue,
+                symbol=symbol,
+                start_ms=start,
+                available_by_ms=at_ms,
+                price_type=price_type,
             )
-            for table in BAR_TABLES
-        }
-        klines = found["klines"]
+
         terms = self.settle(at_ms) if self._settled is None else self._settled[1]
         return Market(
             instrument=self.instrument,
             at_ms=at_ms,
-            open_interest=found["open_interest"],
-            mark_klines=where(klines, "price_type", "mark"),
-            trade_klines=where(klines, "price_type", "last"),
-            funding=found["funding"],
+            open_interest=read("open_interest"),
+            mark_klines=read("klines", "mark"),
+            trade_klines=read("klines", "last"),
+            funding=read("funding"),
             schedule=terms.schedule,
             rule=terms.rule,
             notes=terms.notes,
