@@ -15,9 +15,10 @@ from forcedflow import tables
 from forcedflow.asof.market import read_liquidations
 from forcedflow.econ_calendar import read_events
 from forcedflow.errors import NoDataError
-from forcedflow.features.grid import chosen, known_ms
+from forcedflow.features.grid import known_ms
 from forcedflow.features.inputs import FeatureInputs
 from forcedflow.features.registry import WARM_UP_MS, build_features
+from forcedflow.features.rows import picked
 from forcedflow.features.table import STEP_MS, FeatureTable
 from forcedflow.instruments import Instrument
 from forcedflow.store import RowSource
@@ -198,7 +199,7 @@ def last_of_steps(bands: pl.DataFrame) -> pl.DataFrame:
     order = np.argsort(place, kind="stable")
     is_last = np.ones(place.size, dtype=np.bool_)
     is_last[order[:-1]] = np.diff(place[order]) > 0
-    return chosen(bands, is_last)
+    return picked(bands, is_last)
 
 
 def _end_of_step(column: str) -> pl.Expr:

@@ -16,7 +16,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from forcedflow.features.grid import chosen, event_ms, known_ms
+from forcedflow.features.grid import event_ms, known_ms
+from forcedflow.features.rows import picked
 from forcedflow.features.table import STEP_MS
 from forcedflow.liquidation_map import Market
 from forcedflow.units import I8
@@ -47,7 +48,7 @@ def punctual(market: Market) -> Market:
         bar = np.searchsorted(event, event_ms(frame), side="left")
         # What no bar holds yet is left as it is.
         until = np.append(taken, np.iinfo(np.int64).max)[bar]
-        return chosen(frame, known_ms(frame) <= until)
+        return picked(frame, known_ms(frame) <= until)
 
     return replace(
         market,
