@@ -226,6 +226,7 @@ async def _until_told(loop: LiveLoop, drive: Drive, for_s: float | None) -> int:
         if stop.is_set() and task is not None:
             task.cancel()
         stop.set()
+        loop.end()
 
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from queue import SimpleQueue
+from typing import Any, Final, TypeAlias
 
 import polars as pl
 
@@ -31,6 +32,9 @@ HEARD_EVERY_MS: Final = 30 * SECOND_MS
 
 # What others write into a lake late is looked for so far back.
 _READ_AGAIN_MS: Final = 2 * DAY_MS
+
+
+_Call: TypeAlias = tuple[asyncio.Future[Any], Callable[..., Any], tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +183,52 @@ def _joined(batches: Sequence[Rows]) -> Rows:
 def _one_thread() -> Iterator[Callable[..., Awaitable[Any]]]:
     """Give a way to call beside the event loop, always from one and the same thread.
 
-    From a pool of them each would keep the memory that one bar close took.
+    From a pool of them each would keep the memory that one bar close took. Whoever is cancelled
+    does not wait for the call under way: the thread ends with the process, which a pool's does not.
     """
     running = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, thread_name_prefix="bar-close") as worker:
-        yield lambda call, *given: running.run_in_executor(worker, call, *given)
+    calls: SimpleQueue[_Call | None] = SimpleQueue()
+    worker = threading.Thread(target=_work, args=(calls, running), name="bar-close", daemon=True)
+    worker.start()
+    is_waited_for = True
+
+    def beside(call: Callable[..., Any], *given: object) -> asyncio.Future[Any]:
+        future = running.create_future()
+        calls.put((future, call, given))
+        return future
+
+    try:
+        yield beside
+    except asyncio.CancelledError:
+        is_waited_for = False
+        raise
+    finally:
+        calls.put(None)
+        if is_waited_for:
+            worker.join()
+
+
+def _work(calls: SimpleQueue[_Call | None], running: asyncio.AbstractEventLoop) -> None:
+    while (asked := calls.get()) is not None:
+        future, call, given = asked
+        found: object = None
+        error: Exception | None = None
+        try:
+            found = call(*given)
+        except Exception as raised:  # noqa: BLE001 - whoever called is told
+            error = raised
+        # Where nobody waits any more, the event loop may be closed.
+        with suppress(RuntimeError):
+            running.call_soon_threadsafe(_answer, future, found, error)
+
+
+def _answer(future: asyncio.Future[Any], found: object, error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(found)
+    else:
+        future.set_exception(error)
 
 
 async def _wait(seconds: float, clock: Clock, stop: asyncio.Event) -> None:

@@ -93,6 +93,15 @@ class LiveLoop:
         self.row_subscribers: Final[list[RowSubscriber]] = []
         self.bar_subscribers: Final[list[Callable[[int], None]]] = []
         self.at_ms = -1
+        self._is_ending = False
+
+    def end(self) -> None:
+        """Begin no further stage; from any thread.
+
+        A stage takes longer than a bar close, and whoever asks to end should not wait for those of
+        every market.
+        """
+        self._is_ending = True
 
     def add(self, rows: Mapping[str, pl.DataFrame]) -> None:
         """Hand in rows that reached the lake; they count from the next bar close on."""
@@ -243,6 +252,8 @@ class LiveLoop:
             return update
         outcomes = self._outcomes.setdefault(update.instrument, {})
         for stage in due:
+            if self._is_ending:
+                return update
             try:
                 outcome = StageOutcome(update.at_ms, stage.compute(state, update.at_ms), "")
             except ForcedflowError as error:

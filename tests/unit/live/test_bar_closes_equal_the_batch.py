@@ -282,5 +282,25 @@ def test_stages_run_at_their_own_pace_and_a_failing_one_says_why(
     ]
 
 
+def test_once_told_to_end_no_further_stage_is_begun(tmp_path, market, batches, instruments):
+    now_ms = market.opened_ms + DAYS * DAY_MS
+    lake = _filled(tmp_path, batches, now_ms + HOUR_MS)
+    ran, whole = [], []
+
+    def first(state, _at_ms):
+        ran.append(state.instrument)
+        loop.end()
+
+    stages = [TimedStage("cascade", STEP_MS, first), TimedStage("forecast", STEP_MS, first)]
+    loop = LiveLoop(lake, instruments[:2], stages=stages, is_replay=True)
+    loop.bar_subscribers.append(whole.append)
+    updates = loop.close_bar(now_ms)
+    # The one that was under way, of the first market alone; every bar itself is closed and told.
+    assert ran == [instruments[0]]
+    assert [update.instrument for update in updates] == list(instruments[:2])
+    assert all(update.closed is not None for update in updates)
+    assert whole == [now_ms]
+
+
 def _raise(_update):
     raise RuntimeError("a subscriber of somebody else's")
